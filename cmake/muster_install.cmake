@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Install and export rules: libraries, headers, the package configuration and muster.pc.
+include(CMakePackageConfigHelpers)
+
+set(muster_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
+get_property(muster_components GLOBAL PROPERTY MUSTER_COMPONENTS)
+
+list(TRANSFORM muster_components PREPEND muster_ OUTPUT_VARIABLE component_targets)
+install(TARGETS ${component_targets} muster
+  EXPORT musterTargets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+install(EXPORT musterTargets NAMESPACE muster:: DESTINATION ${muster_config_dir})
+export(EXPORT musterTargets NAMESPACE muster:: FILE ${PROJECT_BINARY_DIR}/musterTargets.cmake)
+
+configure_package_config_file(
+  ${CMAKE_CURRENT_LIST_DIR}/musterConfig.cmake.in ${PROJECT_BINARY_DIR}/musterConfig.cmake
+  INSTALL_DESTINATION ${muster_config_dir}
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+
+# Of the dependencies only Asio shows in our headers, so only its Find module is installed.
+install(FILES
+  ${PROJECT_BINARY_DIR}/musterConfig.cmake
+  ${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/Findasio.cmake
+  DESTINATION ${muster_config_dir})
+
+# pkg-config: one file for all, with a prefix relative to itself. Libraries that use others come
+# first.
+set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH muster_pc_prefix /prefix/${pkgconfig_dir} /prefix)
+list(REVERSE muster_components)
+list(TRANSFORM muster_components PREPEND -lmuster- OUTPUT_VARIABLE muster_pc_libs)
+list(JOIN muster_pc_libs " " muster_pc_libs)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/muster.pc.in ${PROJECT_BINARY_DIR}/muster.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/muster.pc DESTINATION ${pkgconfig_dir})
+
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

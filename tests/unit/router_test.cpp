@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Which service or handler a path reaches.
+#include <muster/memory/network.hpp>
+#include <muster/router.hpp>
+
+#include "support/catch.hpp"
+
+#include <chrono>
+#include <string>
+
+using namespace muster;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Counting final : Service {
+  void on_open(Connection&, time_point) override { ++opens; }
+  void on_message(Connection& connection, const Message& message, time_point) override {
+    ++messages;
+    if (echo) connection.send(message);
+  }
+  void on_close(Connection&, const CloseInfo& info, time_point) override {
+    ++closes;
+    code = info.code;
+  }
+  void on_drain(time_point) override { ++drains; }
+  void advance(time_point) override {
+    ++advances;
+    deadline = no_deadline;
+  }
+  [[nodiscard]] time_point next_deadline() const noexcept override { return deadline; }
+
+  bool echo = false;
+  int opens = 0;
+  int messages = 0;
+  int closes = 0;
+  int drains = 0;
+  int advances = 0;
+  unsigned code = 0;
+  time_point deadline = no_deadline;
+};
+
+struct Fixture {
+  Fixture() {
+    router.route("/ws", relay)
+        .route("/other", other)
+        .get("/healthz", [](const Request&, Decision decision, time_point) {
+          decision.respond({.body = as_bytes("ok\n")});
+        });
+    relay.echo = true;
+    network.add(router);
+  }
+  unsigned status_of(std::string_view method, std::string_view path) {
+    Request request;
+    request.method = method;
+    request.path = path;
+    const auto answer = network.request(router, request);
+    REQUIRE(network.run_until_quiet());
+    return answer->status;
+  }
+
+  Counting client, relay, other;
+  Router router;
+  memory::Network network;
+};
+
+}  // namespace
+
+TEST_CASE("router: an upgrade reaches the service of its path", "[router]") {
+  Fixture f;
+  Request request;
+  request.path = "/ws";
+  Connection& connection = f.network.connect(f.client, f.router, request);
+  REQUIRE(f.network.run_until_quiet());
+  connection.send({as_bytes("hello")});
+  REQUIRE(f.network.run_until_quiet());
+  CHECK(f.relay.opens == 1);
+  CHECK(f.relay.messages == 1);
+  CHECK(f.client.messages == 1);
+  CHECK(f.other.opens == 0);
+}
+
+TEST_CASE("router: an upgrade on an unknown path is refused with 404", "[router]") {
+  for (const std::string_view path : {"/", "", "/w", "/ws/", "/WS", "/ws2", "/healthz", "/%77s"}) {
+    Fixture f;
+    Request request;
+    request.path = path;
+    f.network.connect(f.client, f.router, request);
+    REQUIRE(f.network.run_until_quiet());
+    INFO(path);
+    CHECK(f.client.closes == 1);
+    CHECK(f.client.code == 404);
+    CHECK(f.relay.opens == 0);
+    CHECK(f.relay.closes == 0);
+  }
+}
+
+TEST_CASE("router: plain requests", "[router]") {
+  Fixture f;
+  CHECK(f.status_of("GET", "/healthz") == 200);
+  CHECK(f.status_of("HEAD", "/healthz") == 200);
+  CHECK(f.status_of("POST", "/healthz") == 405);
+  CHECK(f.status_of("GET", "/nothing") == 404);
+  CHECK(f.status_of("POST", "/nothing") == 404);
+  CHECK(f.status_of("GET", "/ws") == 426);
+  CHECK(f.status_of("GET", "/healthz/") == 404);
+}
+
+TEST_CASE("router: a path may have both a page and a service", "[router]") {
+  Fixture f;
+  f.router.get("/ws", [](const Request&, Decision decision, time_point) {
+    decision.respond({.status = 299});
+  });
+  CHECK(f.status_of("GET", "/ws") == 299);
+}
+
+TEST_CASE("router: a handler that forgets to answer costs a 503", "[router]") {
+  Fixture f;
+  f.router.get("/forgets", [](const Request&, Decision, time_point) {});
+  CHECK(f.status_of("GET", "/forgets") == 503);
+}
+
+TEST_CASE("router: the later of two routes for one path counts", "[router]") {
+  Fixture f;
+  f.router.route("/ws", f.other);
+  Request request;
+  request.path = "/ws";
+  f.network.connect(f.client, f.router, request);
+  REQUIRE(f.network.run_until_quiet());
+  CHECK(f.other.opens == 1);
+  CHECK(f.relay.opens == 0);
+}
+
+TEST_CASE("router: deadlines and draining reach each service, once", "[router]") {
+  Fixture f;
+  CHECK(f.router.next_deadline() == no_deadline);
+  f.router.route("/again", f.relay);
+  f.relay.deadline = f.network.now() + 5s;
+  f.other.deadline = f.network.now() + 2s;
+  CHECK(f.router.next_deadline() == f.network.now() + 2s);
+  f.network.run_for(3s);
+  CHECK(f.other.advances == 1);
+  CHECK(f.relay.advances == 0);
+  f.network.run_for(3s);
+  CHECK(f.relay.advances == 1);
+  f.router.on_drain(f.network.now());
+  CHECK(f.relay.drains == 1);
+  CHECK(f.other.drains == 1);
+}
