@@ -27,6 +27,18 @@
 
 #include <muster/memory/dialer.hpp>
 #include <muster/memory/network.hpp>
+#include <muster/relay/ending.hpp>
+#include <muster/relay/error_text.hpp>
+#include <muster/relay/game_config.hpp>
+#include <muster/relay/host.hpp>
+#include <muster/relay/hosted_room.hpp>
+#include <muster/relay/join_request.hpp>
+#include <muster/relay/membership.hpp>
+#include <muster/relay/message.hpp>
+#include <muster/relay/parting.hpp>
+#include <muster/relay/player.hpp>
+#include <muster/relay/service.hpp>
+#include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
 #include <muster/wire/byte_reader.hpp>
 #include <muster/wire/byte_writer.hpp>

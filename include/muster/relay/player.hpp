@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// A player's side of the relay protocol.
+#pragma once
+
+#include <muster/relay/membership.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <system_error>
+#include <vector>
+
+namespace muster::relay {
+
+/// A player in a room that somebody else hosts.
+///
+/// It sends actions to the host and hears the host's states and deltas. After every welcome, the
+/// first too, no delta is handed out before a whole state: whatever was missed is in that state.
+///
+///     relay::Player player{{.url = "ws://127.0.0.1:8080/ws", .game_id = "chess", .room_id = "42"},
+///                          dialer, loop.outbox(), entropy, handler};
+///     loop.add(player);
+///     player.start(loop.now());
+///
+/// @threads one loop per player
+class Player final : public Membership {
+ public:
+  using Config = MemberConfig;
+
+  /// What the game does. Calls come from the loop; views are valid during the call. A call may use
+  /// every verb of the player, and must not destroy it.
+  class Handler : public Membership::Handler {
+   public:
+    /// In the room. Actions that waited are on their way already.
+    /// @param again   as the player that it was before, since a token was presented
+    virtual void on_joined(const HandshakeResponse& response, bool again, time_point now) = 0;
+
+    /// The whole state; replaces what the game has.
+    virtual void on_full(byte_view state, time_point now) = 0;
+
+    /// Changes since the last state or delta: one or more values, one after the other, without a
+    /// count.
+    virtual void on_delta(byte_view changes, time_point now) = 0;
+
+    /// A new state, for everybody; replaces what the game has.
+    virtual void on_reset(byte_view state, time_point now) = 0;
+  };
+
+  struct Stats : Membership::Stats {
+    std::uint64_t actions = 0;          ///< sent, or kept for the next welcome
+    std::uint64_t actions_refused = 0;  ///< over a bound
+    std::uint64_t deltas_unsynced = 0;  ///< came before a state, and were dropped
+  };
+
+  /// @param config   valid
+  Player(const Config& config, Dialer& dialer, Outbox& outbox, Entropy& entropy, Handler& handler);
+
+  /// Sends one action to the host. While the player is not in the room it is kept for the next
+  /// welcome, within `max_away_actions` and `max_away_bytes`; order is kept.
+  ///
+  /// What was on its way when a connection broke is lost: a game that minds numbers its actions.
+  /// @param payload   may be empty
+  /// @error errc::too_large     above `max_client_message`, the id's byte included
+  /// @error errc::over_budget   too much waits already
+  /// @error errc::wrong_state   not started
+  /// @error errc::closed        it has ended, or leaves
+  std::error_code send_action(byte_view payload);
+
+  /// Leaves for good: `on_end(left)` follows, at once if there is no connection.
+  void leave(time_point now) { depart(now); }
+
+  [[nodiscard]] Stats stats() const noexcept;
+
+ private:
+  void welcomed(const HandshakeResponse& response, bool again, time_point now) override;
+  bool received(byte_view message, time_point now) override;
+  void writable(time_point now) override;
+  void parted(bool is_final) override;
+
+  std::error_code keep(byte_view payload);
+  void send_kept();
+
+  Handler* handler_;
+  Stats counts_;
+  std::deque<std::vector<std::byte>> kept_;
+  std::size_t kept_bytes_ = 0;
+  bool is_synced_ = false;
+};
+
+}  // namespace muster::relay

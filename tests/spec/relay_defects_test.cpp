@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// One test for each defect of the original that this version avoids. Those of reconnection and of
+// the grace period follow with them.
+#include <muster/relay/error_text.hpp>
+
+#include "support/relay_world.hpp"
+
+#include <chrono>
+#include <map>
+#include <set>
+
+using namespace muster;
+using namespace std::chrono_literals;
+using relay::Ending;
+using test::error_hex;
+using test::Messages;
+using test::Peer;
+using test::RelayWorld;
+using test::u16_hex;
+
+TEST_CASE("relay defect 5: sizes and names are limited", "[relay][defect]") {
+  RelayWorld world;
+  Peer& huge = world.connect();
+  world.send(huge, std::string(2 * 4097, '0'));
+  CHECK(huge.closes == 1);
+  Peer& host = world.create();
+  Peer& client = world.join();
+  world.send(client, "02" + std::string(2 * 65536, '0'));
+  CHECK(client.code == 1009);
+  CHECK(host.is_open());
+  world.finish();
+}
+
+TEST_CASE("relay defect 6: a silent connection does not stay", "[relay][defect]") {
+  RelayWorld world;
+  Peer& silent = world.connect();
+  world.network.run_for(10s);
+  world.expect_end(silent, Ending::handshake_failed, "Initial error during handshake.");
+  world.finish();
+}
+
+TEST_CASE("relay defect 8: a new room of the same name owes nothing to the old one",
+          "[relay][defect]") {
+  RelayWorld world;
+  Peer& old_host = world.create("R");
+  Peer& old_client = world.join("R");
+  world.send(old_host, "00");
+  Peer& host = world.create("R");
+  Peer& client = world.join("R");
+  world.network.run_for(2min);  // past any grace
+  CHECK(host.is_open());
+  CHECK(client.is_open());
+  CHECK(old_client.closes == 1);
+  world.finish();
+}
+
+TEST_CASE("relay defect 9: late ends of a dead room do not touch its successor",
+          "[relay][defect]") {
+  RelayWorld world;
+  Peer& old_host = world.create("R", "trio");
+  // Their connections end much later than their membership.
+  Peer& a = world.join("R", "trio", {.latency = 500ms});
+  Peer& b = world.join("R", "trio", {.latency = 700ms});
+  Peer& host = world.connect();
+  Peer& client = world.connect();
+  REQUIRE(a.send("02aa"));
+  REQUIRE(old_host.send("00"));
+  REQUIRE(host.send(RelayWorld::request_hex("trio", "R", 0, true)));
+  world.network.run_for(1ms);
+  REQUIRE(client.send(RelayWorld::request_hex("trio", "R", 0, false)));
+  world.network.run_for(1ms);
+  REQUIRE(client.messages.size() == 1);
+  REQUIRE(a.closes == 0);
+  world.run();
+  CHECK(a.closes == 1);
+  CHECK(b.closes == 1);
+  CHECK(test::without_tokens(host.messages) == Messages{"0600000000", "000001"});
+  CHECK(world.relay.member_count() == 2);
+  Peer& second = world.join("R", "trio");
+  CHECK(second.is_open());
+  world.expect_end(world.join("R", "trio"), Ending::room_full,
+                   "Room R exceeded max amount of players 3.");
+  world.finish();
+}
+
+TEST_CASE("relay defect 13: a refused join leaves no trace", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create("R", "pair");
+  Peer& client = world.join("R", "pair");
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(world.join("R", "pair").is_open());
+  CHECK(host.messages.size() == 2);
+  CHECK(world.relay.member_count() == 2);
+  world.send(client, "03");
+  CHECK(world.join("R", "pair").messages[0].starts_with("060002"));
+  world.finish();
+}
+
+TEST_CASE("relay defect 18: an intentional leave frees the name at once", "[relay][defect]") {
+  RelayWorld world;
+  for (int i = 0; i < 5; ++i) {
+    Peer& host = world.create("R");
+    REQUIRE(host.is_open());
+    Peer& client = world.join("R");
+    world.send(host, "00");
+    CHECK(client.closes == 1);
+  }
+  CHECK(world.network.now() == time_point{} + 1h);  // no time has passed
+  world.finish();
+}
+
+TEST_CASE("relay defect 19: a kicked player's token is revoked", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create();
+  Peer& client = world.join();
+  const std::uint64_t token = std::stoull(client.messages[0].substr(10), nullptr, 16);
+  world.send(host, "010001");
+  world.expect_end(world.reconnect(token), Ending::invalid_token, "Invalid reconnect token.");
+  world.finish();
+}
+
+TEST_CASE("relay defect 20: a short kick closes nobody", "[relay][defect]") {
+  for (const char* hex : {"01", "0100", "0101"}) {
+    RelayWorld world;
+    Peer& host = world.create();
+    Peer& one = world.join();
+    Peer& two = world.join();
+    world.send(host, hex);
+    CHECK(host.is_open());
+    CHECK(one.is_open());
+    CHECK(two.is_open());
+    CHECK(one.messages.size() == 1);
+    CHECK(world.relay.stats().kicks_ignored == 1);
+    world.finish();
+  }
+}
+
+TEST_CASE("relay defect 20: a kick of the host or of nobody closes nobody", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create();
+  Peer& one = world.join();
+  for (const char* hex : {"010000", "010002", "01ffff", "010100"}) world.send(host, hex);
+  CHECK(host.is_open());
+  CHECK(one.is_open());
+  CHECK(world.relay.stats().kicks_ignored == 4);
+  world.finish();
+}
+
+TEST_CASE("relay defect 21: an old room is not swept away", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create();
+  Peer& client = world.join();
+  world.network.run_for(24h);
+  world.send(host, "03aa");
+  CHECK(client.messages.back() == "03aa");
+  world.finish();
+}
+
+TEST_CASE("relay defect 22: a seat is free as soon as its player is gone", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create("R", "pair", 0, {.window = 1});
+  Peer& client = world.join("R", "pair");
+  world.network.stall(*host.connection, true);
+  Peer& next = world.connect();
+  REQUIRE(client.send("03"));
+  REQUIRE(next.send(RelayWorld::request_hex("pair", "R", 0, false)));
+  world.run();
+  CHECK(next.messages[0].starts_with("060002"));
+  world.network.stall(*host.connection, false);
+  world.run();
+  CHECK(test::without_tokens(host.messages) ==
+        Messages{"0600000000", "000001", "010001", "000002"});
+  world.finish();
+}
+
+TEST_CASE("relay defect 23: a creator that never got its token leaves no room", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.connect();
+  REQUIRE(host.send(RelayWorld::request_hex("trictrac", "R", 0, true)));
+  world.network.fail_write(2);  // its request, then the response
+  world.run();
+  CHECK(host.messages.empty());
+  CHECK(host.closes == 1);
+  CHECK(world.relay.room_count() == 0);
+  CHECK(world.create("R").is_open());
+  world.finish();
+}
+
+TEST_CASE("relay defect 28: every token is another", "[relay][defect]") {
+  RelayWorld world;
+  world.create();
+  std::set<std::string> tokens;
+  for (int i = 0; i < 200; ++i) {
+    Peer& client = world.join();
+    CHECK(tokens.insert(client.messages[0].substr(10)).second);
+    world.send(client, "03");
+  }
+  world.finish();
+}
+
+TEST_CASE("relay defect 29: a room's name and its game's are two things", "[relay][defect]") {
+  auto config = RelayWorld::default_config();
+  config.games.max_players = {{"c", 0}, {"b#c", 0}, {"", 0}, {"a#b#c", 0}};
+  RelayWorld world{config};
+  const std::vector<std::pair<std::string, std::string>> names{
+      {"a#b", "c"}, {"a", "b#c"}, {"a#b#c", ""}, {"", "a#b#c"}};
+  std::vector<Peer*> hosts;
+  for (const auto& [room, game] : names) {
+    hosts.push_back(&world.create(room, game));
+    REQUIRE(hosts.back()->is_open());
+  }
+  CHECK(world.relay.room_count() == 4);
+  for (const auto& [room, game] : names) world.join(room, game);
+  for (const Peer* const host : hosts) CHECK(host->messages.back() == "000001");
+  world.send(*hosts[0], "00");
+  for (std::size_t i = 1; i < hosts.size(); ++i) CHECK(hosts[i]->is_open());
+  world.finish();
+}
+
+TEST_CASE("relay defect 29: ids have at most 128 bytes", "[relay][defect]") {
+  auto config = RelayWorld::default_config();
+  config.games.max_players[std::string(128, 'g')] = 0;
+  config.games.max_players[std::string(129, 'g')] = 0;
+  RelayWorld world{config};
+  CHECK(world.create(std::string(128, 'r'), std::string(128, 'g')).is_open());
+  CHECK(world.join(std::string(128, 'r'), std::string(128, 'g')).is_open());
+  for (const bool create : {true, false}) {
+    for (const auto& [room, game] : {std::pair{std::string(129, 'r'), std::string("trictrac")},
+                                     std::pair{std::string("r"), std::string(129, 'g')},
+                                     std::pair{std::string(1000, 'r'), std::string("nope")}}) {
+      world.expect_end(world.ask(RelayWorld::request_hex(game, room, 0, create)),
+                       Ending::id_too_long, "Failed to parse join request.");
+    }
+  }
+  CHECK(world.relay.room_count() == 1);
+  world.finish();
+}
+
+TEST_CASE("relay defect 29: a text repeats at most 64 bytes of an id, cut at a character",
+          "[relay][defect]") {
+  RelayWorld world;
+  const std::string room = std::string(63, 'x') + "\xc3\xa9" + std::string(40, 'y');
+  world.expect_end(world.join(room), Ending::no_such_room,
+                   "Room " + std::string(63, 'x') + " does not exist for game trictrac.");
+  world.expect_end(world.join("a\nb\x7f"), Ending::no_such_room,
+                   "Room a?b? does not exist for game trictrac.");
+  const std::string game(100, 'g');
+  world.expect_end(world.create("R", game), Ending::unknown_game,
+                   "Unknown game " + std::string(64, 'g') + ".");
+  world.finish();
+}
+
+TEST_CASE("relay defect 34: a client's lag ends the client, not the game", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create();
+  Peer& slow = world.join("room-42", "trictrac", {.window = 100});
+  Peer& fast = world.join();
+  world.send(host, "03aa");
+  world.network.stall(*slow.connection, true);
+  for (unsigned i = 0; i < 2000; ++i) {
+    REQUIRE(host.send("02" + u16_hex(i)));
+    if (i % 50 == 0) world.run();
+  }
+  world.run();
+  CHECK(fast.messages.size() == 2002);
+  CHECK(host.messages.back() == "010001");
+  CHECK(world.count(Ending::client_too_slow) == 1);
+  world.network.stall(*slow.connection, false);
+  world.run();
+  CHECK(slow.messages.size() < 60);  // what was under way, and not all that waited
+  world.expect_end(slow, Ending::client_too_slow,
+                   "Lagging on internal channel - Computer too slow.");
+  world.finish();
+}
+
+TEST_CASE("relay defect 35: a slow host does not stop its clients", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create("R", "trictrac", 0, {.window = 100});
+  Peer& client = world.join("R");
+  world.send(host, "03aa");
+  world.network.stall(*host.connection, true);
+  for (unsigned i = 0; i < 500; ++i) {
+    REQUIRE(client.send("02" + u16_hex(i)));
+    world.run();
+  }
+  world.send(host, "02bb");
+  CHECK(client.messages.back() == "02bb");
+  world.send(client, "03");
+  world.expect_end(client, Ending::client_left, "Client disconnected intentionally");
+  world.finish();
+}
+
+TEST_CASE("relay defect 39: every close has a code", "[relay][defect]") {
+  RelayWorld world;
+  Peer& host = world.create();
+  Peer& leaves = world.join();
+  Peer& kicked = world.join();
+  Peer& wrong = world.join();
+  Peer& last = world.join();
+  world.send(leaves, "03");
+  world.send(host, "010002");
+  world.send(wrong, "ff");
+  Peer& full = world.ask(RelayWorld::request_hex("trictrac", "room-42", 0, true));
+  world.send(host, "00");
+  CHECK(leaves.code == 1000);
+  CHECK(kicked.code == 1008);
+  CHECK(wrong.code == 1002);
+  CHECK(full.code == 1008);
+  CHECK(host.code == 1000);
+  CHECK(last.code == 1000);
+  world.finish();
+}
+
+TEST_CASE("relay defect 40: admission and announcement are one step", "[relay][defect]") {
+  // The host leaves, and somebody joins, in one pass and in either order.
+  for (const bool join_first : {true, false}) {
+    RelayWorld world;
+    Peer& host = world.create("R");
+    Peer& client = world.connect();
+    const std::string request = RelayWorld::request_hex("trictrac", "R", 0, false);
+    if (join_first) REQUIRE(client.send(request));
+    REQUIRE(host.send("00"));
+    if (!join_first) REQUIRE(client.send(request));
+    world.run();
+    if (join_first) {
+      CHECK(test::without_tokens(client.messages) ==
+            Messages{"0600010000", error_hex("Server has left the game.")});
+      CHECK(host.messages[1] == "000001");
+    } else {
+      CHECK(client.messages == Messages{error_hex("Room R does not exist for game trictrac.")});
+      CHECK(host.messages.size() == 2);
+    }
+    CHECK(world.relay.member_count() == 0);
+    world.finish();
+  }
+}

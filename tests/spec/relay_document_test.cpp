@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// The tables of docs/protocol/relay.md against the code, so that the page cannot fall behind.
+#include <muster/relay/error_text.hpp>
+#include <muster/relay/join_request.hpp>
+#include <muster/relay/message.hpp>
+
+#include "support/catch.hpp"
+#include "support/vectors.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay = muster::relay;
+namespace error_text = muster::relay::error_text;
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return std::string{text.substr(first, text.find_last_not_of(' ') - first + 1)};
+}
+
+// The cells of the table whose header row begins with these cells.
+std::vector<Row> table(const std::string& header) {
+  static const std::string page = test::read_data_file("../../docs/protocol/relay.md");
+  std::vector<Row> rows;
+  std::istringstream lines{page};
+  bool is_inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (!is_inside) {
+      is_inside = line.starts_with(header);
+      continue;
+    }
+    if (!line.starts_with("|")) break;
+    if (line.starts_with("|---")) continue;
+    Row row;
+    for (std::size_t at = 1; at < line.size();) {
+      const std::size_t end = line.find('|', at);
+      row.push_back(trimmed(std::string_view{line}.substr(at, end - at)));
+      at = end == std::string::npos ? line.size() : end + 1;
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::string without_backticks(const std::string& cell) {
+  REQUIRE(cell.size() >= 2);
+  REQUIRE(cell.front() == '`');
+  REQUIRE(cell.back() == '`');
+  return cell.substr(1, cell.size() - 2);
+}
+
+}  // namespace
+
+TEST_CASE("relay document: its constants are the code's", "[relay][document]") {
+  const std::map<std::string, std::size_t> constants{
+      {"id of the host", relay::host_player_id},
+      {"first id of a client", relay::first_client_id},
+      {"last id of a client", relay::max_client_id},
+      {"bytes of a message id", relay::message_id_size},
+      {"bytes of a player id", relay::client_id_size},
+      {"bytes of a message of an id and a player", relay::player_message_size},
+      {"bytes of a handshake response", relay::handshake_response_size},
+      {"seconds that a room waits for its host",
+       static_cast<std::size_t>(relay::reference_host_grace.count())},
+      {"bytes of an id that an error text repeats", error_text::max_echo_size}};
+  const auto rows = table("| Constant |");
+  CHECK(rows.size() == constants.size());
+  for (const Row& row : rows) {
+    CAPTURE(row.at(0));
+    CHECK(std::stoull(row.at(1)) == constants.at(row.at(0)));
+  }
+}
+
+TEST_CASE("relay document: its message ids are the code's", "[relay][document]") {
+  const auto id = [](auto message) { return static_cast<int>(message); };
+  const std::map<std::string, int> ids{
+      {"relay to host NEW_CLIENT", id(relay::ToHost::new_client)},
+      {"relay to host CLIENT_DISCONNECTS", id(relay::ToHost::client_disconnects)},
+      {"relay to host SERVER_RPC", id(relay::ToHost::server_rpc)},
+      {"relay to host SERVER_ERROR", id(relay::ToHost::server_error)},
+      {"relay to host HAND_SHAKE_RESPONSE", id(relay::ToHost::handshake_response)},
+      {"client to relay SERVER_RPC", id(relay::FromClient::server_rpc)},
+      {"client to relay CLIENT_DISCONNECTS_SELF", id(relay::FromClient::client_disconnects_self)},
+      {"host to relay SERVER_DISCONNECTS", id(relay::FromHost::server_disconnects)},
+      {"host to relay CLIENT_GETS_KICKED", id(relay::FromHost::client_gets_kicked)},
+      {"host to relay DELTA_UPDATE", id(relay::FromHost::delta_update)},
+      {"host to relay FULL_UPDATE", id(relay::FromHost::full_update)},
+      {"host to relay RESET", id(relay::FromHost::reset)},
+      {"relay to client DELTA_UPDATE", id(relay::ToClient::delta_update)},
+      {"relay to client FULL_UPDATE", id(relay::ToClient::full_update)},
+      {"relay to client RESET", id(relay::ToClient::reset)},
+      {"relay to client SERVER_ERROR", id(relay::ToClient::server_error)},
+      {"relay to client HAND_SHAKE_RESPONSE", id(relay::ToClient::handshake_response)}};
+  const auto rows = table("| Direction |");
+  CHECK(rows.size() == ids.size());
+  for (const Row& row : rows) {
+    const std::string name = row.at(0) + " " + row.at(1);
+    CAPTURE(name);
+    CHECK(std::stoi(row.at(2)) == ids.at(name));
+  }
+}
+
+TEST_CASE("relay document: its worked examples are what the code writes", "[relay][document]") {
+  const auto rows = table("| game_id | room_id |");
+  CHECK(rows.size() == 9);
+  for (const Row& row : rows) {
+    CAPTURE(row.at(5));
+    const std::string game_id = without_backticks(row.at(0));
+    const std::string room_id = without_backticks(row.at(1));
+    relay::JoinRequest request;
+    request.game_id = game_id;
+    request.room_id = room_id;
+    request.rule_variation = static_cast<std::uint16_t>(std::stoi(row.at(2)));
+    request.create_room = row.at(3) == "1";
+    if (row.at(4) != "none") request.reconnect_token = std::stoull(row.at(4));
+    const auto bytes = relay::encode_join_request(request);
+    REQUIRE(bytes);
+    std::string hex = without_backticks(row.at(5));
+    std::erase(hex, ' ');
+    CHECK(test::to_hex(*bytes) == hex);
+  }
+}
+
+TEST_CASE("relay document: it lists every error text, and no other", "[relay][document]") {
+  std::set<std::string> texts{error_text::unknown_game("G"), error_text::room_exists("R", "G"),
+                              error_text::no_such_room("R", "G"),
+                              error_text::room_is_gone("R", "G"),
+                              error_text::out_of_client_ids("R")};
+  std::string full = error_text::room_is_full("R", 7);
+  full[full.rfind('7')] = 'N';
+  texts.insert(full);
+  for (const std::string_view text : {error_text::initial_error,
+                                      error_text::bad_join_request,
+                                      error_text::host_left_during_handshake,
+                                      error_text::invalid_token,
+                                      error_text::host_already_connected,
+                                      error_text::host_not_available,
+                                      error_text::response_not_sent,
+                                      error_text::connection_lost,
+                                      error_text::empty_message,
+                                      error_text::channel_closed,
+                                      error_text::host_left,
+                                      error_text::illegal_host_message,
+                                      error_text::unknown_internal_command,
+                                      error_text::host_write_failed,
+                                      error_text::host_side_fault,
+                                      error_text::client_left,
+                                      error_text::illegal_client_message,
+                                      error_text::broadcast_failed,
+                                      error_text::kicked,
+                                      error_text::host_gone,
+                                      error_text::malformed_message,
+                                      error_text::too_slow,
+                                      error_text::illegal_message_for_client,
+                                      error_text::client_write_failed,
+                                      error_text::client_side_fault,
+                                      error_text::superseded}) {
+    texts.emplace(text);
+  }
+  std::set<std::string> listed;
+  for (const Row& row : table("| Text |")) listed.insert(without_backticks(row.at(0)));
+  CHECK(listed == texts);
+}
