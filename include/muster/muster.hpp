@@ -40,6 +40,13 @@
 #include <muster/relay/service.hpp>
 #include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
+#include <muster/websocket/close_code.hpp>
+#include <muster/websocket/endpoint.hpp>
+#include <muster/websocket/frame_codec.hpp>
+#include <muster/websocket/handshake.hpp>
+#include <muster/websocket/http_head.hpp>
+#include <muster/websocket/session.hpp>
+#include <muster/websocket/utf8.hpp>
 #include <muster/wire/byte_reader.hpp>
 #include <muster/wire/byte_writer.hpp>
 #include <muster/wire/mask.hpp>

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// What the WebSocket sessions of one listener or one client have in common.
+#pragma once
+
+#include <muster/address.hpp>
+#include <muster/deadline_wheel.hpp>
+#include <muster/entropy.hpp>
+#include <muster/outbox.hpp>
+#include <muster/service.hpp>
+#include <muster/websocket/frame_codec.hpp>
+#include <muster/websocket/handshake.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace muster::websocket {
+
+class Session;
+struct Opening;
+
+/// Limits and deadlines of sessions, the same for both roles unless it says otherwise.
+struct Config {
+  std::size_t max_message = 1024 * 1024;  ///< bytes received as one message, 125 to 1 GiB
+  std::size_t max_head = 8 * 1024;        ///< bytes of an HTTP head, 512 to 64 KiB
+  std::size_t max_body = 64 * 1024;       ///< bytes of a POST's body, 0 to 1 MiB (server)
+
+  std::size_t max_connections = 100'000;             ///< 1 to 2^30 (server)
+  std::size_t max_connections_per_address = 20'000;  ///< IPv6 counts by /64; 1 to 2^30 (server)
+
+  /// From the connection's start to the end of the opening handshake, a late decision included.
+  duration upgrade_timeout = std::chrono::seconds{10};
+  /// From the upgrade to the first message; 0: none is expected (server).
+  duration first_message_timeout{0};
+  /// Silence after which a ping is sent; 0: never.
+  duration ping_interval = std::chrono::seconds{20};
+  /// Silence after which the peer is taken for dead; 0: never.
+  duration idle_timeout = std::chrono::seconds{45};
+  /// From a close, or from an HTTP answer, to the end of the transport: time for the last words to
+  /// arrive.
+  duration close_timeout = std::chrono::seconds{2};
+
+  /// Pages that may connect, compared whole with the Origin header ("https://game.example"). Empty:
+  /// all. A request without that header comes from no page, and is let in (server).
+  std::vector<std::string> origins{};
+};
+
+/// @param problem   on failure, a sentence that names the field and what is allowed
+/// @error errc::invalid_config
+[[nodiscard]] std::error_code validate(const Config& config, std::string& problem);
+
+/// Counters since the start.
+struct Stats {
+  std::uint64_t connections = 0;          ///< begun
+  std::uint64_t refused_connections = 0;  ///< over a cap, before anything was read
+  std::uint64_t upgrades = 0;             ///< handshakes completed
+  std::uint64_t requests = 0;             ///< plain HTTP requests answered
+  std::uint64_t bad_requests = 0;  ///< heads that were malformed, too large, or no valid upgrade
+  std::uint64_t origins_refused = 0;
+  std::uint64_t messages = 0;         ///< received, whole
+  std::uint64_t bytes = 0;            ///< received
+  std::uint64_t pings = 0;            ///< sent
+  std::uint64_t protocol_errors = 0;  ///< connections failed for what RFC 6455 forbids
+  std::uint64_t oversized = 0;        ///< connections failed for a message above the limit
+  std::uint64_t upgrade_timeouts = 0;
+  std::uint64_t first_message_timeouts = 0;
+  std::uint64_t idle_timeouts = 0;
+  std::uint64_t close_timeouts = 0;  ///< peers that did not answer a close
+};
+
+/// The shared half of a WebSocket server or client, without I/O.
+///
+/// A driver makes a `Session` per socket, feeds it what the socket yields, and calls `advance` when
+/// `next_deadline` has come.
+/// @threads one loop per endpoint
+class Endpoint {
+ public:
+  /// @param config   valid
+  /// @param service  answers requests (server); a client's sessions name their own
+  Endpoint(const Config& config, Outbox& outbox, Entropy& entropy, Service* service,
+           time_point now);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  /// Every session must be gone.
+  ~Endpoint();
+
+  /// Whether one more connection from there is within the caps; counts it if so.
+  [[nodiscard]] bool admit(const Address& remote);
+
+  /// Carries out the deadlines that have come.
+  void advance(time_point now);
+  [[nodiscard]] time_point next_deadline() const noexcept;
+
+  /// Closes every session that is still open, with 1001. Requests that have no answer yet get a
+  /// 503, and clients that are not connected yet give up.
+  void close_all();
+
+  /// Ends every session at once: the driver goes away. The services hear of it with the next
+  /// dispatch.
+  void abandon_all();
+
+  [[nodiscard]] std::size_t session_count() const noexcept { return session_count_; }
+
+  /// Sessions that hold memory for an unfinished handshake.
+  [[nodiscard]] std::size_t opening_count() const noexcept { return openings_.size(); }
+
+  [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] Outbox& outbox() const noexcept { return *outbox_; }
+
+  /// A word for the driver that moves the bytes.
+  template <class T>
+  [[nodiscard]] T* context() const noexcept {
+    return static_cast<T*>(context_);
+  }
+  void set_context(void* context) noexcept { context_ = context; }
+
+ private:
+  friend class Session;
+
+  struct NodeAt {
+    const Outbox* outbox;
+    DeadlineNode& operator()(std::uint32_t index) const noexcept;
+  };
+
+  // Sessions learn the time from the calls that bring it. What happens outside of one, such as a
+  // close by a timer of the application, takes its time from the next `advance`.
+  class Call {
+   public:
+    Call(Endpoint& endpoint, time_point now) noexcept
+        : endpoint_(endpoint), outer_(std::exchange(endpoint.now_, now)) {}
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    ~Call() { endpoint_.now_ = outer_; }
+
+   private:
+    Endpoint& endpoint_;
+    time_point outer_;  // a service may dial within a call
+  };
+
+  [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
+  void leave(const Address& remote) noexcept;
+
+  Config config_;
+  Outbox* outbox_;
+  Entropy* entropy_;
+  Service* service_;
+  void* context_ = nullptr;
+  Stats stats_;
+  DeadlineWheel<NodeAt> wheel_;
+  time_point now_ = no_deadline;  // during a call that knows the time; else no_deadline
+  std::size_t session_count_ = 0;
+  std::unordered_map<std::string, std::uint32_t> per_address_;  // only those with a connection
+  std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
+  ConnectionId deciding_;          // whose upgrade request the service is looking at
+  AcceptValue deciding_accept_;    // what answers that request's key
+  std::array<Limits, 31> limits_;  // by the power of two that a message may have
+};
+
+}  // namespace muster::websocket

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// One WebSocket connection's life, from the HTTP head to the last Close, without I/O.
+#pragma once
+
+#include <muster/connection.hpp>
+#include <muster/websocket/endpoint.hpp>
+#include <muster/websocket/frame_codec.hpp>
+#include <muster/websocket/handshake.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace muster::websocket {
+
+/// A connection that speaks RFC 6455 over bytes that somebody else moves.
+///
+/// A driver derives from it, implements `write` and `half_close`, calls `start` once, then
+/// `receive` for what arrives and `receive_end` when the peer has ended its side. It destroys the
+/// object in, or after, `release`.
+/// @threads one loop per session
+class Session : public Connection {
+ public:
+  /// Begins to wait for a request. Bytes may follow at once.
+  void start(time_point now);
+
+  /// Begins a client's session, whose transport is still being established. `service` hears
+  /// `on_open`, or `on_close` if that fails.
+  void prepare_client(Service& service, time_point now);
+
+  /// The transport is there: sends the client's request.
+  void start_client(const ClientHandshake& handshake, time_point now);
+
+  /// The transport could not be established.
+  void fail_to_connect(std::string_view text);
+
+  /// Whether a client's transport is still wanted.
+  [[nodiscard]] bool is_preparing() const noexcept { return !has_ended() && !is_closing(); }
+
+  /// Bytes from the peer, in order; they are unmasked in place and not kept after the call. Calls
+  /// the service.
+  void receive(mutable_byte_view bytes, time_point now);
+
+  /// The peer sends nothing more.
+  void receive_end(time_point now);
+
+  /// The transport broke.
+  void broke() noexcept;
+
+  /// The driver goes away.
+  void abandon() noexcept;
+
+  void limit_receive(std::size_t bytes) noexcept override;
+  [[nodiscard]] Address remote() const noexcept override { return {remote_ip_, remote_port_}; }
+
+ protected:
+  Session(Endpoint& endpoint, Framing framing, const Address& remote = {}) noexcept;
+  ~Session() override;
+
+  [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
+
+  /// A client's transport is another one now.
+  void set_remote(const Address& remote) noexcept {
+    remote_ip_ = remote.ip;
+    remote_port_ = remote.port;
+  }
+
+  /// Ends the sending side of the transport.
+  virtual void half_close() noexcept = 0;
+
+  std::size_t encode_close(std::byte* out, std::uint16_t code,
+                           std::string_view text) noexcept override;
+  std::uint32_t masking_key() noexcept override;
+  void finish(const CloseInfo& info) noexcept override;
+  void accept_upgrade(Service& service, std::string_view subprotocol) noexcept override;
+  void respond(const Response& response) noexcept override;
+  void announced(time_point now) override;
+  void release() noexcept override;
+
+  /// The session is over for good: take it apart.
+  virtual void destroy() noexcept = 0;
+
+ private:
+  friend class Endpoint;
+
+  // What a session waits for, where `Connection` does not say it.
+  enum class Stage : std::uint8_t {
+    head,      // a request's or a response's head, and a request's body
+    request,   // the service's answer to a plain request
+    decision,  // the service's answer to an upgrade request
+    first,     // the first message
+    messages,
+    closing,  // the peer's Close, or its end
+  };
+
+  void due(time_point now);
+  void drain() noexcept;
+  void receive_head(mutable_byte_view bytes, time_point now);
+  void keep_input(std::vector<std::byte> input, mutable_byte_view rest);
+  bool is_too_early(std::size_t bytes);
+  bool take_head(mutable_byte_view& bytes, time_point now);
+  bool take_request(mutable_byte_view& bytes, time_point now);
+  bool take_response(mutable_byte_view& bytes);
+  void decode(mutable_byte_view bytes, time_point now);
+  void decode_kept(time_point now);
+  void fault(CloseReason reason, std::uint16_t code, std::string_view text, time_point now);
+  void fail() noexcept;
+  void enter(Stage stage) noexcept;
+  static constexpr std::uint32_t unknown_time = 0xffffffff;
+  void stamp(time_point now) noexcept;
+  [[nodiscard]] time_point since() const noexcept;
+  [[nodiscard]] time_point deadline(time_point now) const noexcept;
+  [[nodiscard]] bool is_client() const noexcept { return framing() == Framing::client; }
+  [[nodiscard]] bool has_begun_request() const noexcept;
+  [[nodiscard]] bool is_origin_welcome(const RequestHead& head) const noexcept;
+  void send_control_frame(Opcode opcode, byte_view payload) noexcept;
+  Opening& opening();
+
+  // In the order that leaves no gaps: an idle connection is made of this and of its base.
+  Stage stage_ = Stage::head;
+  bool pinged_ : 1 = false;        // since the last activity
+  bool answered_ : 1 = false;      // the request was answered with a response
+  bool head_only_ : 1 = false;     // the request was a HEAD
+  bool peer_is_done_ : 1 = false;  // its Close or its end has come
+  bool finished_ : 1 = false;      // everything was written, the close included
+  bool failed_ : 1 = false;        // what the peer sends is of no interest any more
+
+ protected:
+  bool connecting_ : 1 = false;  // for the driver: a client's transport is being established
+  bool listed_ : 1 = false;      // for the driver: on its list of those with unread input
+
+ private:
+  Endpoint* endpoint_;
+  [[no_unique_address]] FrameDecoder decoder_;
+  std::uint16_t remote_port_;
+  std::uint32_t activity_ =
+      0;  // the wheel's tick of the last bytes or of the stage's start, if known
+  DeadlineNode deadline_;
+  std::array<std::uint8_t, 16> remote_ip_;
+};
+
+}  // namespace muster::websocket

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// Messages, control frames, deadlines and the end of a session.
+#include <muster/websocket/session.hpp>
+
+#include <muster/websocket/close_code.hpp>
+
+#include "opening.hpp"
+
+#include <array>
+
+namespace muster::websocket {
+
+Session::Session(Endpoint& endpoint, Framing framing, const Address& remote) noexcept
+    : Connection(endpoint.outbox(), framing),
+      endpoint_(&endpoint),
+      decoder_(framing == Framing::client ? Role::client : Role::server,
+               endpoint.limits_for(endpoint.config_.max_message)),
+      remote_port_(remote.port),
+      remote_ip_(remote.ip) {}
+
+Session::~Session() = default;
+
+void Session::limit_receive(std::size_t bytes) noexcept {
+  decoder_.set_limits(endpoint_->limits_for(bytes));
+}
+
+// Deadlines.
+
+time_point Session::since() const noexcept { return endpoint_->wheel_.time_of(activity_); }
+
+void Session::enter(Stage stage) noexcept {
+  stage_ = stage;
+  pinged_ = false;
+  if (endpoint_->now_ != no_deadline) {
+    stamp(endpoint_->now_);
+    endpoint_->wheel_.set(id().index, deadline(endpoint_->now_));
+  } else {
+    activity_ = unknown_time;
+    endpoint_->wheel_.set(id().index, time_point::min());  // `due` comes soon, and knows the time
+  }
+}
+
+// Rounded up to the wheel's ticks, so that no deadline that is counted from it comes early.
+void Session::stamp(time_point now) noexcept {
+  activity_ =
+      endpoint_->wheel_.tick_of(now + (DeadlineWheel<Endpoint::NodeAt>::granularity - duration{1}));
+}
+
+time_point Session::deadline(time_point now) const noexcept {
+  const Config& config = endpoint_->config_;
+  switch (stage_) {
+    case Stage::head:
+    case Stage::request:
+    case Stage::decision:
+      return since() + config.upgrade_timeout;
+    case Stage::first:
+      return since() + config.first_message_timeout;
+    case Stage::closing:
+      return since() + config.close_timeout;
+    case Stage::messages:
+      break;
+  }
+  if (!pinged_ && config.ping_interval != duration{0}) return since() + config.ping_interval;
+  if (config.idle_timeout != duration{0}) return since() + config.idle_timeout;
+  return now + std::chrono::hours{24};  // nothing is due, but the wheel knows every session
+}
+
+void Session::due(time_point now) {
+  if (has_ended()) return;
+  if (activity_ == unknown_time) stamp(now);
+  const time_point when = deadline(now);
+  if (when > now) {  // there was activity since it was set
+    endpoint_->wheel_.set(id().index, when);
+    return;
+  }
+  Stats& stats = endpoint_->stats_;
+  switch (stage_) {
+    case Stage::head:
+      ++stats.upgrade_timeouts;
+      if (has_begun_request()) {
+        respond({.status = 408, .body = as_bytes("the request took too long\n")});
+      } else {
+        ended(CloseReason::timed_out, true, 0, "no answer to the opening handshake");
+      }
+      return;
+    case Stage::request:
+    case Stage::decision:
+      ++stats.upgrade_timeouts;
+      respond({.status = 503, .body = as_bytes("no answer in time\n")});
+      return;
+    case Stage::first:
+      ++stats.first_message_timeouts;
+      fault(CloseReason::timed_out, 1008, "no message in time", now);
+      return;
+    case Stage::closing:
+      ++stats.close_timeouts;
+      ended(CloseReason::timed_out, true);  // an earlier reason stays
+      return;
+    case Stage::messages:
+      break;
+  }
+  if (!pinged_ && endpoint_->config_.ping_interval != duration{0}) {
+    pinged_ = true;
+    ++stats.pings;
+    send_control_frame(Opcode::ping, {});
+    endpoint_->wheel_.set(id().index, deadline(now));
+    return;
+  }
+  ++stats.idle_timeouts;
+  fault(CloseReason::timed_out, 1001, "no sign of life", now);
+}
+
+// The endpoint closes all that it has.
+void Session::drain() noexcept {
+  if (is_open()) {
+    close(CloseReason::draining, close_code::going_away, "going away");
+  } else if (has_ended() || is_closing()) {
+    return;
+  } else if (has_begun_request() || stage_ != Stage::head) {
+    respond({.status = 503, .body = as_bytes("going away\n")});
+  } else {
+    ended(CloseReason::draining, false);
+  }
+}
+
+// Input.
+
+void Session::start(time_point now) {
+  ++endpoint_->stats_.connections;
+  ++endpoint_->session_count_;
+  const Endpoint::Call call{*endpoint_, now};
+  enter(Stage::head);
+}
+
+void Session::receive(mutable_byte_view bytes, time_point now) {
+  if (has_ended()) return;
+  endpoint_->stats_.bytes += bytes.size();
+  if (answered_ || failed_) return;
+  const Endpoint::Call call{*endpoint_, now};
+  if (stage_ < Stage::first) {
+    receive_head(bytes, now);
+    return;
+  }
+  if (is_open() && !is_announced()) {  // accepted late, in this very pass
+    announce(now);
+    decode_kept(now);
+  }
+  if (stage_ == Stage::messages) {
+    if (pinged_) {
+      enter(Stage::messages);  // the next ping comes before what the deadline is set to
+    } else {
+      stamp(now);
+    }
+  }
+  decode(bytes, now);
+}
+
+void Session::decode(mutable_byte_view bytes, time_point now) {
+  while (!has_ended()) {
+    const DecodeEvent event = decoder_.next(bytes);
+    switch (event.type) {
+      case DecodeEvent::Type::none:
+        return;
+      case DecodeEvent::Type::message:
+        if (!is_open()) break;
+        if (stage_ == Stage::first) enter(Stage::messages);
+        ++endpoint_->stats_.messages;
+        service()->on_message(*this, {event.payload, event.kind}, now);
+        break;
+      case DecodeEvent::Type::ping:
+        send_control_frame(Opcode::pong, event.payload);
+        break;
+      case DecodeEvent::Type::pong:
+        break;
+      case DecodeEvent::Type::close:
+        peer_is_done_ = true;
+        if (is_open()) {
+          closed_by_peer(event.close_code, as_text(event.payload));
+        } else if (finished_) {
+          ended(CloseReason::finished, true);
+        }
+        break;
+      case DecodeEvent::Type::error:
+        if (!is_open()) {  // it is being closed for another reason
+          fail();
+        } else if (event.error == errc::too_large) {
+          ++endpoint_->stats_.oversized;
+          fault(CloseReason::too_large, event.close_code, to_string(event.error), now);
+        } else {
+          ++endpoint_->stats_.protocol_errors;
+          fault(CloseReason::protocol_error, event.close_code, to_string(event.error), now);
+        }
+        break;
+    }
+  }
+}
+
+void Session::receive_end(time_point) {
+  if (has_ended()) return;
+  peer_is_done_ = true;
+  // What is queued on a closing session still leaves, and a plain request is still answered: the
+  // peer may have ended only its own side.
+  if (is_closing() ? finished_ : stage_ != Stage::request) {
+    ended(CloseReason::connection_lost, true);
+  }
+}
+
+void Session::broke() noexcept { ended(CloseReason::connection_lost, true); }
+void Session::abandon() noexcept { ended(CloseReason::draining, false); }
+
+void Session::fault(CloseReason reason, std::uint16_t code, std::string_view text, time_point now) {
+  service()->on_fault(*this, {reason, true, code, text}, now);
+  if (is_open()) close(reason, code, text);
+  fail();
+}
+
+// Nothing more is expected of the peer but its end.
+void Session::fail() noexcept {
+  failed_ = true;
+  if (finished_ && !has_ended()) half_close();
+}
+
+// Output.
+
+void Session::send_control_frame(Opcode opcode, byte_view payload) noexcept {
+  std::array<std::byte, max_frame_header + max_control_payload> frame;
+  const auto key = is_client() ? std::optional<MaskKey>{masking_key()} : std::nullopt;
+  const std::size_t size = write_control_frame(frame.data(), opcode, payload, key);
+  send_control({frame.data(), size});
+}
+
+std::uint32_t Session::masking_key() noexcept {
+  std::uint32_t key = 0;
+  endpoint_->entropy_->fill(std::as_writable_bytes(std::span{&key, 1}));
+  return key;
+}
+
+std::size_t Session::encode_close(std::byte* out, std::uint16_t code,
+                                  std::string_view text) noexcept {
+  enter(Stage::closing);
+  if (!close_code::may_be_sent(code, !is_client())) code = close_code::none;
+  const auto key = is_client() ? std::optional<MaskKey>{masking_key()} : std::nullopt;
+  return write_close_frame(out, code, text, key);
+}
+
+// All is written. Who failed or got an HTTP answer is told by a FIN that nothing more comes; the
+// descriptor stays open for a while, since closing it with unread input would reset the connection
+// and take the last words away from the peer.
+void Session::finish(const CloseInfo&) noexcept {
+  finished_ = true;
+  if (peer_is_done_ || stage_ < Stage::first) {  // or nothing was open yet
+    ended(CloseReason::finished, true);
+    return;
+  }
+  if (answered_ || failed_) half_close();
+}
+
+void Session::release() noexcept {
+  endpoint_->wheel_.clear(id().index);
+  endpoint_->openings_.erase(id().index);
+  if (!is_client()) endpoint_->leave(remote());
+  --endpoint_->session_count_;
+  destroy();
+}
+
+}  // namespace muster::websocket

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include <muster/websocket/endpoint.hpp>
+
+#include "support/catch.hpp"
+#include "support/frames.hpp"
+#include "support/session_pipe.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace muster;
+using namespace std::chrono_literals;
+using test::End;
+using test::SessionWorld;
+using websocket::Config;
+using websocket::Role;
+
+namespace {
+
+using Notes = std::vector<std::string>;
+
+Address v6(std::uint8_t network, std::uint8_t host) {
+  Address address;
+  address.ip = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, network, 0, 0, 0, 0, 0, 0, 0, host};
+  return address;
+}
+
+}  // namespace
+
+TEST_CASE("endpoint: a configuration is checked", "[endpoint]") {
+  std::string problem;
+  CHECK_FALSE(websocket::validate(Config{}, problem));
+  CHECK(problem.empty());
+  const std::vector<std::pair<std::function<void(Config&)>, std::string>> cases{
+      {[](Config& c) { c.max_message = 124; }, "max_message"},
+      {[](Config& c) { c.max_message = (1UL << 30U) + 1; }, "max_message"},
+      {[](Config& c) { c.max_head = 511; }, "max_head"},
+      {[](Config& c) { c.max_head = 65537; }, "max_head"},
+      {[](Config& c) { c.max_body = 1024 * 1024 + 1; }, "max_body"},
+      {[](Config& c) { c.max_connections = 0; }, "max_connections"},
+      {[](Config& c) { c.max_connections_per_address = 0; }, "max_connections_per_address"},
+      {[](Config& c) { c.upgrade_timeout = 0s; }, "upgrade_timeout"},
+      {[](Config& c) { c.upgrade_timeout = -1s; }, "upgrade_timeout"},
+      {[](Config& c) { c.first_message_timeout = 99ms; }, "first_message_timeout"},
+      {[](Config& c) { c.ping_interval = 25h; }, "ping_interval"},
+      {[](Config& c) { c.idle_timeout = -1s; }, "idle_timeout"},
+      {[](Config& c) { c.ping_interval = c.idle_timeout; }, "ping_interval"},
+      {[](Config& c) { c.close_timeout = 9ms; }, "close_timeout"},
+      {[](Config& c) { c.close_timeout = 61s; }, "close_timeout"},
+  };
+  for (const auto& [change, field] : cases) {
+    Config config;
+    change(config);
+    CHECK(websocket::validate(config, problem) == make_error_code(errc::invalid_config));
+    CHECK_THAT(problem, StartsWith(field + " must be "));
+  }
+  Config least;
+  least.max_message = 125;
+  least.max_head = 512;
+  least.max_body = 0;
+  least.ping_interval = least.idle_timeout = 0s;
+  CHECK_FALSE(websocket::validate(least, problem));
+}
+
+TEST_CASE("endpoint: a cap on all connections", "[endpoint][caps]") {
+  Config config;
+  config.max_connections = 2;
+  SessionWorld world{config};
+  const auto connect = [&](std::uint32_t ip) {
+    const Address address = Address::v4(ip, 1);
+    return world.endpoint.admit(address) ? world.accept(address) : End{};
+  };
+  End first = connect(1);
+  End second = connect(2);
+  CHECK_FALSE(world.endpoint.admit(Address::v4(3, 1)));
+  CHECK(world.endpoint.stats().refused_connections == 1);
+  CHECK(world.endpoint.session_count() == 2);
+  world.finish(first);
+  CHECK(first.is_gone());
+  CHECK(world.endpoint.session_count() == 1);
+  CHECK(connect(3).session != nullptr);
+  CHECK(world.endpoint.stats().connections == 3);
+}
+
+TEST_CASE("endpoint: a cap on the connections of one address", "[endpoint][caps]") {
+  Config config;
+  config.max_connections_per_address = 2;
+  SessionWorld world{config};
+  std::vector<End> ends;
+  const auto connect = [&](const Address& address) {
+    if (!world.endpoint.admit(address)) return false;
+    ends.push_back(world.accept(address));
+    return true;
+  };
+  SECTION("IPv4: whatever the port") {
+    CHECK(connect(Address::v4(0x7f000001, 1)));
+    CHECK(connect(Address::v4(0x7f000001, 2)));
+    CHECK_FALSE(connect(Address::v4(0x7f000001, 3)));
+    CHECK(connect(Address::v4(0x7f000002, 1)));
+  }
+  SECTION("IPv6: by /64") {
+    CHECK(connect(v6(1, 1)));
+    CHECK(connect(v6(1, 2)));
+    CHECK_FALSE(connect(v6(1, 3)));
+    CHECK(connect(v6(2, 1)));
+  }
+  CHECK(world.endpoint.stats().refused_connections == 1);
+  // However they end, their places are free again, and not more than those.
+  const std::vector<Address> addresses{ends[0].session->remote(), ends[1].session->remote(),
+                                       ends[2].session->remote()};
+  for (int round = 0; round < 3; ++round) {
+    world.feed(ends[0], test::upgrade_request);
+    world.finish(ends[0]);
+    world.feed(ends[1], "garbage\r\n\r\n");
+    world.finish(ends[1]);
+    world.wait(11s);
+    for (End& end : ends) CHECK(end.is_gone());
+    CHECK(world.endpoint.session_count() == 0);
+    CHECK(world.endpoint.opening_count() == 0);
+    ends.clear();
+    for (const Address& address : addresses) CHECK(connect(address));
+    CHECK_FALSE(world.endpoint.admit(addresses[0]));
+  }
+}
+
+TEST_CASE("endpoint: closing all", "[endpoint][drain]") {
+  SessionWorld world;
+  std::vector<End> open;
+  for (int i = 0; i < 20; ++i) open.push_back(world.open());
+  End silent = world.accept();
+  End begun = world.accept();
+  world.feed(begun, "GET / HT");
+  world.service.when_upgrade = [](const Request&, Decision&) {};
+  world.service.when_request = [](const Request&, Decision&) {};
+  End undecided = world.accept();
+  world.feed(undecided, test::upgrade_request);
+  End unanswered = world.accept();
+  world.feed(unanswered, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  End client = world.dial();
+
+  world.endpoint.close_all();
+  world.client_endpoint.close_all();
+  CHECK(world.service.notes.empty());
+  world.run();
+  for (End& end : open) {
+    CHECK(test::decode(end.pipe->take(), Role::client, websocket::Limits{}) ==
+          std::vector{test::closed(1001, "going away")});
+    CHECK_FALSE(end.is_gone());
+  }
+  CHECK(silent.is_gone());
+  CHECK(silent.pipe->written.empty());
+  for (End* const end : {&begun, &undecided, &unanswered}) {
+    CHECK_THAT(end->pipe->written, StartsWith("HTTP/1.1 503 "));
+    CHECK(end->pipe->half_closed);
+  }
+  for (Decision& late : world.service.kept) CHECK_FALSE(late.accept(world.service));
+  CHECK(client.is_gone());
+  CHECK(world.client_service.take() == Notes{"close draining 0"});
+
+  world.feed(open[0], test::encode({0x88, "\x03\xe9"}, Role::server));
+  CHECK(open[0].is_gone());
+  world.wait(2100ms);
+  CHECK(world.endpoint.session_count() == 0);
+  CHECK(world.service.take() == Notes(20, "close draining 1001 going away"));
+  CHECK(world.endpoint.stats().close_timeouts == 19 + 3);
+}
+
+TEST_CASE("endpoint: abandoning all", "[endpoint][drain]") {
+  SessionWorld world;
+  End open = world.open();
+  End head = world.accept();
+  world.feed(head, "GET");
+  End closing = world.open();
+  closing.session->close(CloseReason::kicked, 4000, "out");
+  world.run();
+  End queued = world.open();
+  queued.session->send({as_bytes("never sent")});
+  End client = world.dial();
+  world.endpoint.abandon_all();
+  world.client_endpoint.abandon_all();
+  CHECK(world.service.notes.empty());
+  world.outbox.dispatch(world.now);
+  CHECK(world.endpoint.session_count() == 0);
+  CHECK(world.endpoint.opening_count() == 0);
+  CHECK(world.client_endpoint.session_count() == 0);
+  for (End* const end : {&open, &head, &closing, &queued, &client}) CHECK(end->is_gone());
+  Notes notes = world.service.take();
+  std::sort(notes.begin(), notes.end());
+  CHECK(notes == Notes{"close draining 0", "close draining 0", "close kicked 4000 out"});
+  CHECK(world.client_service.take() == Notes{"close draining 0"});
+}
+
+TEST_CASE("endpoint: deadlines", "[endpoint][deadline]") {
+  SessionWorld world;
+  CHECK(world.endpoint.next_deadline() == no_deadline);
+  End end = world.accept();
+  CHECK(world.endpoint.next_deadline() >= world.now + 10s - 16s);
+  CHECK(world.endpoint.next_deadline() <= world.now + 10s + 32ms);
+  world.finish(end);
+  CHECK(world.endpoint.next_deadline() == no_deadline);
+}
+
+TEST_CASE("endpoint: a service may dial while a deadline is carried out", "[endpoint][deadline]") {
+  Config config;
+  config.first_message_timeout = 1s;
+  SessionWorld world{config};
+  std::vector<End> dialled;
+  world.service.when_fault = [&](Connection&) {
+    End end;
+    end.session = new test::PipeSession{world.endpoint, Framing::client, end.pipe, {}};
+    end.session->prepare_client(world.client_service, world.now);
+    end.session->start_client({.host = "h"}, world.now);
+    dialled.push_back(end);
+  };
+  std::vector<End> ends;
+  for (int i = 0; i < 5; ++i) ends.push_back(world.open());
+  world.wait(1100ms);
+  CHECK(dialled.size() == 5);
+  world.wait(9s);
+  for (End& end : dialled) CHECK_FALSE(end.is_gone());
+  world.wait(1s);
+  for (End& end : dialled) CHECK(end.is_gone());
+  CHECK(world.client_service.take().size() == 5);
+}
+
+TEST_CASE("endpoint: what is counted", "[endpoint][stats]") {
+  SessionWorld world;
+  End end = world.open();
+  world.feed(end, test::encode({{0x81, "one"}, {0x82, "two"}, {0x89, ""}}, Role::server));
+  End plain = world.accept();
+  world.feed(plain, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  End bad = world.accept();
+  world.feed(bad, "nonsense\r\n\r\n");
+  const websocket::Stats& stats = world.endpoint.stats();
+  CHECK(stats.connections == 3);
+  CHECK(stats.upgrades == 1);
+  CHECK(stats.requests == 1);
+  CHECK(stats.bad_requests == 1);
+  CHECK(stats.messages == 2);
+  CHECK(stats.bytes == test::upgrade_request.size() + 9 + 9 + 6 + 27 + 12);
+  CHECK(stats.protocol_errors + stats.oversized + stats.pings == 0);
+}
