@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What a loop's servers and clients share behind `Loop`.
+#pragma once
+
+#include "poller.hpp"
+
+#include <muster/asio/loop.hpp>
+#include <muster/websocket/endpoint.hpp>
+
+#include <asio/steady_timer.hpp>
+
+#include <exception>
+#include <memory>
+#include <vector>
+
+namespace muster::asio {
+
+class Socket;
+
+/// Something of the driver's own that has deadlines.
+class Timed {
+ public:
+  [[nodiscard]] virtual time_point next_deadline() const noexcept = 0;
+  virtual void advance(time_point now) = 0;
+
+ protected:
+  ~Timed() = default;
+};
+
+/// A listening socket.
+class Acceptor {
+ public:
+  virtual void accept_ready(time_point now) = 0;
+
+  /// Its token: a connection's is even, a listener's is odd.
+  [[nodiscard]] Token token() noexcept { return reinterpret_cast<Token>(this) | 1U; }
+
+ protected:
+  ~Acceptor() = default;
+};
+
+/// A client that has sockets whose connection is being established.
+class Connector {
+ public:
+  virtual void connect_ready(Socket& socket, time_point now) = 0;
+
+  /// The connection is over, whether it was established or not.
+  virtual void forget(const Socket& socket) noexcept = 0;
+
+ protected:
+  ~Connector() = default;
+};
+
+struct Loop::Impl final : PollerSink {
+  Impl(::asio::io_context& context, const Config& config);
+  ~Impl();
+
+  void begin_pass() override;
+  void ready(Token token, Readiness what) override;
+  bool end_pass() override;
+
+  /// Runs a pass soon.
+  void post_pass();
+
+  /// The pass's time, or the clock's between passes.
+  [[nodiscard]] time_point current_time();
+
+  /// A new socket in the loop's own memory. It frees itself after its release.
+  Socket& make_socket(websocket::Endpoint& endpoint, Framing framing, int fd,
+                      const Address& remote);
+
+  /// Takes a released socket apart at the end of the pass: events of this pass may still name it.
+  void bury(Socket& socket) { graveyard.push_back(&socket); }
+  void empty_graveyard() noexcept;
+
+  /// Some input was left unread.
+  void list_unread(Socket& socket);
+  void list_unread(Acceptor& acceptor);
+  void forget(Socket& socket) noexcept;
+  void forget(Acceptor& acceptor) noexcept;
+
+  ::asio::io_context& context;
+  Config config;
+  Backend backend;
+  Outbox outbox;
+  std::unique_ptr<Poller> poller;
+  std::vector<std::byte> buffer;  // what all sockets read into
+  time_point now;
+  std::vector<Timed*> timed;
+  std::vector<Service*> services;
+
+ private:
+  void advance();
+  void arm_timer();
+
+  /// Makes a call that may reach a service. What a service throws leaves the pass at its end.
+  template <class Call>
+  void shielded(Call call) noexcept;
+
+  ::asio::steady_timer timer_;
+  time_point armed_ = no_deadline;
+  std::vector<Socket*> unread_;
+  std::vector<Socket*> unread_before_;  // of the pass before; kept for its memory
+  std::vector<Acceptor*> unread_acceptors_;
+  std::exception_ptr failure_;
+  std::vector<Socket*> graveyard;
+  std::vector<std::unique_ptr<std::byte[]>> chunks_;
+  std::vector<void*> free_;
+  std::shared_ptr<Impl*> alive_;  // what posted handlers hold weakly
+  bool in_pass_ = false;
+  bool posted_ = false;
+};
+
+}  // namespace muster::asio

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Reading, writing and closing of one socket.
+#include "socket.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace muster::asio {
+
+namespace {
+
+#if defined(MSG_NOSIGNAL)
+constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+#else
+constexpr int send_flags = MSG_DONTWAIT;  // the listener and the client set SO_NOSIGPIPE
+#endif
+
+#if defined(__linux__) && defined(__x86_64__)
+// Ten thousand idle connections are ten thousand of these.
+static_assert(sizeof(Socket) <= 144);
+#endif
+
+bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+void Socket::start_connecting(int fd, const Address& remote) noexcept {
+  close_descriptor();
+  fd_ = fd;
+  set_remote(remote);
+  connecting_ = true;
+}
+
+void Socket::close_descriptor() noexcept {
+  if (fd_ < 0) return;
+  owner().loop->poller->remove(fd_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+void Socket::on_ready(Readiness what) {
+  if (has_ended()) return;
+  if (connecting_) {
+    owner().connector->connect_ready(*this, owner().loop->now);
+    if (connecting_ || has_ended()) return;
+  } else if (what.writable) {
+    writable();
+  }
+  // What is listed has had its share of this pass.
+  if ((what.readable || what.hung_up) && !listed_) pump(what.hung_up);
+}
+
+void Socket::pump(bool to_the_end) {
+  Loop::Impl& loop = *owner().loop;
+  std::size_t total = 0;
+  while (!has_ended()) {
+    const ssize_t count = ::recv(fd_, loop.buffer.data(), loop.buffer.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      const auto size = static_cast<std::size_t>(count);
+      try {
+        receive({loop.buffer.data(), size}, loop.now);
+      } catch (...) {  // the service's: the rest of these bytes is lost
+        ended(CloseReason::internal_error, false);
+        throw;
+      }
+      // Less than was asked for: nothing is left, and what comes later brings a new edge.
+      if (size < loop.buffer.size() && !to_the_end) return;
+      total += size;
+      if (total >= loop.config.pass_bytes) {
+        loop.list_unread(*this);
+        return;
+      }
+    } else if (count == 0) {
+      receive_end(loop.now);
+      loop.poller->stop_read(fd_);
+      return;
+    } else if (errno != EINTR) {
+      if (!would_block(errno)) broke();
+      return;
+    }
+  }
+}
+
+std::ptrdiff_t Socket::write(std::span<const byte_view> pieces) noexcept {
+  std::size_t total = 0;
+  ssize_t count = 0;
+  do {
+    if (pieces.size() == 1) {
+      total = pieces[0].size();
+      count = ::send(fd_, pieces[0].data(), total, send_flags);
+    } else {
+      std::array<iovec, 64> parts;
+      total = 0;
+      std::size_t used = 0;
+      for (const byte_view piece : pieces) {
+        if (used == parts.size()) break;
+        parts[used++] = {const_cast<std::byte*>(piece.data()), piece.size()};
+        total += piece.size();
+      }
+      msghdr message{};
+      message.msg_iov = parts.data();
+      message.msg_iovlen = used;
+      count = ::sendmsg(fd_, &message, send_flags);
+    }
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) {
+    if (!would_block(errno)) {
+      broke();
+      return -1;
+    }
+    count = 0;
+  }
+  if (static_cast<std::size_t>(count) < total) owner().loop->poller->want_write(fd_, token());
+  return count;
+}
+
+void Socket::half_close() noexcept { ::shutdown(fd_, SHUT_WR); }
+
+void Socket::destroy() noexcept {
+  if (Connector* const connector = owner().connector) connector->forget(*this);
+  close_descriptor();
+  owner().loop->bury(*this);
+}
+
+}  // namespace muster::asio

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// A WebSocket session on a TCP socket.
+#pragma once
+
+#include "loop_impl.hpp"
+
+#include <muster/websocket/session.hpp>
+
+#include <cstddef>
+#include <span>
+
+namespace muster::asio {
+
+/// What a driver keeps with an endpoint, for the endpoint's sockets.
+struct EndpointOwner {
+  Loop::Impl* loop = nullptr;
+  Connector* connector = nullptr;  // a client's
+};
+
+/// Reads and writes a non-blocking socket for a session. Made by `Loop::Impl::make_socket`.
+class Socket final : public websocket::Session {
+ public:
+  Socket(websocket::Endpoint& endpoint, Framing framing, int fd, const Address& remote) noexcept
+      : Session(endpoint, framing, remote), fd_(fd) {}
+  ~Socket() override { close_descriptor(); }
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] bool has_descriptor() const noexcept { return fd_ >= 0 && !has_ended(); }
+  [[nodiscard]] Token token() noexcept { return reinterpret_cast<Token>(this); }
+
+  /// A client's next attempt: a descriptor whose connection is being established.
+  void start_connecting(int fd, const Address& remote) noexcept;
+  void connected() noexcept { connecting_ = false; }
+  void close_descriptor() noexcept;
+
+  void on_ready(Readiness what);
+
+  /// Reads what is there, up to the pass's bound; `to_the_end`: also beyond a short read.
+  void pump(bool to_the_end);
+
+  /// Whether it is on the loop's list of those with unread input.
+  [[nodiscard]] bool is_listed() const noexcept { return listed_; }
+  void set_listed(bool listed) noexcept { listed_ = listed; }
+
+ private:
+  [[nodiscard]] EndpointOwner& owner() const noexcept {
+    return *endpoint().context<EndpointOwner>();
+  }
+
+  std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
+  void half_close() noexcept override;
+  void destroy() noexcept override;
+
+  int fd_;
+};
+
+}  // namespace muster::asio

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+// Listening, accepting, draining.
+#include <muster/asio/websocket_server.hpp>
+
+#include "address.hpp"
+#include "socket.hpp"
+
+#include <asio/ip/address.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+namespace muster::asio {
+
+namespace {
+
+// One pass accepts at most this many, so that the connections that are there get their turn.
+constexpr int accepts_per_pass = 256;
+
+// How long to wait when the process has no descriptor left for a new connection.
+constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+std::error_code last_error() { return {errno, std::generic_category()}; }
+
+// Whether `accept` failed for the connection that it was to return (accept(2), "Error handling"):
+// the next one may be good.
+bool is_of_one_connection(int error) noexcept {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:  // a firewall's
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// "127.0.0.1:80" or "[::1]:80".
+result<Address> parse_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return errc::bad_value;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return errc::bad_value;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  std::error_code failed;
+  const auto ip = ::asio::ip::make_address(std::string{host}, failed);
+  if (failed) return errc::bad_value;
+  if (ip.is_v4()) return Address::v4(ip.to_v4().to_uint(), port);
+  Address address;
+  const auto bytes = ip.to_v6().to_bytes();
+  std::copy(bytes.begin(), bytes.end(), address.ip.begin());
+  address.port = port;
+  return address;
+}
+
+}  // namespace
+
+class WebSocketServer::Impl final : Timed, Acceptor {
+ public:
+  Impl(Loop& loop, const Config& config, Entropy& entropy, Service& service)
+      : loop_(loop.impl()),
+        owner_{&loop_, nullptr},
+        config_(config),
+        service_(service),
+        endpoint_(config, loop.outbox(), entropy, &service, loop.impl().now) {
+    endpoint_.set_context(&owner_);
+    loop_.timed.push_back(this);
+    loop.add(service);
+    loop_handle_ = &loop;
+  }
+
+  ~Impl() {
+    stop_listening();
+    std::erase(loop_.timed, static_cast<Timed*>(this));
+    endpoint_.abandon_all();
+    loop_.outbox.dispatch(loop_.now);
+    loop_.empty_graveyard();
+    loop_handle_->remove(service_);
+  }
+
+  std::error_code listen(const std::string& text) {
+    const result<Address> address = parse_address(text);
+    if (!address) return address.error();
+    const int family = address->is_v4() ? AF_INET : AF_INET6;
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return last_error();
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    // Accepted sockets inherit it: one call less for each.
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+#if defined(SO_REUSEPORT)
+    if (config_.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+#endif
+#if defined(TCP_DEFER_ACCEPT)
+    const int seconds = 5;
+    if (config_.defer_accept) {
+      ::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+    }
+#endif
+    sockaddr_storage storage;
+    socklen_t size = to_sockaddr(*address, storage);
+    const bool good = ::bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0 &&
+                      ::listen(fd, config_.backlog) == 0;
+    size = sizeof(storage);
+    if (!good || ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0 ||
+        !loop_.poller->add(fd, token(), false)) {
+      const std::error_code error = last_error();
+      ::close(fd);
+      return error ? error : make_error_code(errc::limit_reached);
+    }
+    stop_listening();
+    fd_ = fd;
+    port_ = from_sockaddr(storage).port;
+    return {};
+  }
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const websocket::Endpoint& endpoint() const noexcept { return endpoint_; }
+
+  void drain(duration limit, std::function<void()> done) {
+    stop_listening();
+    drained_ = std::move(done);
+    const time_point now = loop_.current_time();
+    drain_deadline_ = limit < no_deadline - now ? now + limit : no_deadline;
+    draining_ = true;
+    service_.on_drain(now);
+    loop_.post_pass();
+  }
+
+  void accept_ready(time_point now) override {
+    for (int i = 0; i < accepts_per_pass && fd_ >= 0; ++i) {
+      sockaddr_storage storage;
+      socklen_t size = sizeof(storage);
+      const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&storage), &size,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        if (is_of_one_connection(errno)) continue;
+        retry_accept_ = now + accept_pause;
+        loop_.poller->stop_read(fd_);
+        return;
+      }
+      const Address remote = from_sockaddr(storage);
+      if (!endpoint_.admit(remote)) {
+        ::close(fd);
+        continue;
+      }
+      Socket& socket = loop_.make_socket(endpoint_, Framing::server, fd, remote);
+      socket.start(now);
+      // The request is often there already, and then costs no wake-up of its own.
+      try {
+        socket.pump(false);
+      } catch (...) {
+        if (fd_ >= 0) loop_.list_unread(*this);
+        throw;
+      }
+      if (!socket.has_descriptor()) continue;
+      if (!loop_.poller->add(fd, socket.token(), false)) socket.broke();
+    }
+    if (fd_ >= 0) loop_.list_unread(*this);
+  }
+
+ private:
+  time_point next_deadline() const noexcept override {
+    time_point next = std::min(endpoint_.next_deadline(), retry_accept_);
+    if (draining_)
+      next = endpoint_.session_count() == 0 ? time_point::min() : std::min(next, drain_deadline_);
+    return next;
+  }
+
+  void advance(time_point now) override {
+    endpoint_.advance(now);
+    if (retry_accept_ <= now) {
+      retry_accept_ = no_deadline;
+      if (fd_ >= 0) loop_.poller->resume_read(fd_);
+      accept_ready(now);
+    }
+    if (!draining_) return;
+    if (drain_deadline_ <= now) {
+      drain_deadline_ = no_deadline;
+      endpoint_.close_all();
+    }
+    if (endpoint_.session_count() == 0) {
+      draining_ = false;
+      // The owner may destroy this server in it, but not from within a pass.
+      if (drained_) ::asio::post(loop_.context, std::exchange(drained_, nullptr));
+    }
+  }
+
+  void stop_listening() noexcept {
+    if (fd_ < 0) return;
+    loop_.poller->remove(fd_);
+    loop_.forget(*this);
+    ::close(fd_);
+    fd_ = -1;
+    port_ = 0;
+  }
+
+  Loop::Impl& loop_;
+  Loop* loop_handle_ = nullptr;
+  EndpointOwner owner_;
+  Config config_;
+  Service& service_;
+  websocket::Endpoint endpoint_;
+  std::function<void()> drained_;
+  time_point drain_deadline_ = no_deadline;
+  time_point retry_accept_ = no_deadline;
+  int fd_ = -1;
+  std::uint16_t port_ = 0;
+  bool draining_ = false;
+};
+
+WebSocketServer::WebSocketServer(Loop& loop, const Config& config, Entropy& entropy,
+                                 Service& service)
+    : impl_(std::make_unique<Impl>(loop, config, entropy, service)) {}
+WebSocketServer::~WebSocketServer() = default;
+
+std::error_code WebSocketServer::listen(const std::string& address) {
+  return impl_->listen(address);
+}
+std::uint16_t WebSocketServer::port() const noexcept { return impl_->port(); }
+void WebSocketServer::drain(duration limit, std::function<void()> done) {
+  impl_->drain(limit, std::move(done));
+}
+const websocket::Endpoint& WebSocketServer::endpoint() const noexcept { return impl_->endpoint(); }
+
+}  // namespace muster::asio

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Deadlines, caps and pings on real sockets.
+#include "support/socket_world.hpp"
+
+using namespace muster;
+using namespace std::chrono_literals;
+using test::each_backend;
+using test::RawClient;
+using test::ServerWorld;
+
+TEST_CASE("socket: a silent connection ends at the upgrade deadline", "[deadline]") {
+  ServerWorld::Config config;
+  config.upgrade_timeout = 100ms;
+  ServerWorld world{each_backend(), config};
+  RawClient& client = world.connect();
+  REQUIRE(world.run_until([&] { return client.is_at_end(); }));
+  CHECK(client.input.empty());
+  CHECK(world.server->endpoint().stats().upgrade_timeouts == 1);
+  REQUIRE(world.run_until([&] { return world.server->endpoint().session_count() == 0; }));
+}
+
+TEST_CASE("socket: a slow head is answered with 408 at the deadline", "[deadline]") {
+  ServerWorld::Config config;
+  config.upgrade_timeout = 150ms;
+  config.close_timeout = 50ms;
+  ServerWorld world{each_backend(), config};
+  RawClient& client = world.connect();
+  std::string request = RawClient::upgrade_request("/", std::string(4000, 'x') + ": 1\r\n");
+  std::size_t at = 0;
+  REQUIRE(world.run_until([&] {
+    if (at + 1 < request.size() && client.input.empty()) client.send(request.substr(at++, 1));
+    return client.is_at_end();
+  }));
+  CHECK(client.head().starts_with("HTTP/1.1 408 "));
+  CHECK(world.service.opens == 0);
+}
+
+TEST_CASE("socket: the first message has a deadline", "[deadline]") {
+  ServerWorld::Config config;
+  config.first_message_timeout = 500ms;
+  ServerWorld world{each_backend(), config};
+  RawClient& silent = world.open();
+  RawClient& talker = world.open();
+  talker.send(RawClient::frame("here"));
+  REQUIRE(world.run_until([&] { return silent.close_code() != 0; }));
+  CHECK(silent.close_code() == 1008);
+  CHECK(world.server->endpoint().stats().first_message_timeouts == 1);
+  REQUIRE(world.run_until([&] { return talker.messages().size() == 1; }));
+  CHECK(talker.close_code() == 0);
+}
+
+TEST_CASE("socket: who answers pings stays, and who does not is closed", "[deadline]") {
+  ServerWorld::Config config;
+  config.ping_interval = 100ms;
+  config.idle_timeout = 1500ms;
+  config.close_timeout = 50ms;
+  ServerWorld world{each_backend(), config};
+  RawClient& dead = world.open();
+  RawClient& alive = world.open();
+  std::size_t answered = 0;
+  const auto pings = [](const RawClient& client) {
+    std::size_t count = 0;
+    for (const auto& frame : client.frames()) count += frame.opcode == 9 ? 1 : 0;
+    return count;
+  };
+  REQUIRE(world.run_until([&] {
+    for (; answered < pings(alive); ++answered) alive.send(RawClient::frame("", 0x8a));
+    return dead.is_at_end() && answered >= 6 && world.service.closes != 0;
+  }));
+  CHECK(pings(dead) >= 1);
+  CHECK(dead.close_code() == 1001);
+  CHECK(alive.close_code() == 0);
+  CHECK(world.service.closes == 1);
+  CHECK(world.service.reason == CloseReason::timed_out);
+  CHECK(world.server->endpoint().stats().idle_timeouts == 1);
+}
+
+TEST_CASE("socket: a ping is answered with its payload", "[deadline]") {
+  ServerWorld world{each_backend()};
+  RawClient& client = world.open();
+  client.send(RawClient::frame("are you there", 0x89));
+  REQUIRE(world.run_until([&] { return !client.frames().empty(); }));
+  CHECK(client.frames()[0].opcode == 10);
+  CHECK(client.frames()[0].payload == "are you there");
+}
+
+TEST_CASE("socket: connections of one address are capped, and the place is given back", "[caps]") {
+  ServerWorld::Config config;
+  config.max_connections_per_address = 3;
+  ServerWorld world{each_backend(), config};
+  for (int i = 0; i < 3; ++i) world.open();
+  RawClient& fourth = world.connect();
+  REQUIRE(world.run_until([&] { return fourth.is_at_end(); }));
+  CHECK(world.server->endpoint().stats().refused_connections == 1);
+  world.owned[0]->reset();
+  REQUIRE(world.run_until([&] { return world.service.closes == 1; }));
+  world.open();
+  CHECK(world.service.opens == 4);
+}
+
+TEST_CASE("socket: connections are capped in all", "[caps]") {
+  ServerWorld::Config config;
+  config.max_connections = 2;
+  ServerWorld world{each_backend(), config};
+  world.open();
+  RawClient& second = world.open();
+  RawClient& third = world.connect();
+  REQUIRE(world.run_until([&] { return third.is_at_end(); }));
+  second.reset();
+  REQUIRE(world.run_until([&] { return world.service.closes == 1; }));
+  world.open();
+}
+
+TEST_CASE("socket: pages of other origins are refused", "[caps]") {
+  ServerWorld::Config config;
+  config.origins = {"https://game.example"};
+  ServerWorld world{each_backend(), config};
+  RawClient& good = world.connect();
+  good.send(RawClient::upgrade_request("/", "Origin: https://game.example\r\n"));
+  RawClient& bad = world.connect();
+  bad.send(RawClient::upgrade_request("/", "Origin: https://game.example.evil\r\n"));
+  RawClient& none = world.connect();
+  none.send(RawClient::upgrade_request());
+  REQUIRE(
+      world.run_until([&] { return good.is_upgraded() && none.is_upgraded() && bad.is_at_end(); }));
+  CHECK(bad.head().starts_with("HTTP/1.1 403 "));
+  CHECK(world.server->endpoint().stats().origins_refused == 1);
+}
