@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The command line, with CLI11.
+#include "options.hpp"
+
+#include "relay_bot.hpp"
+
+#include <muster/url.hpp>
+#include <muster/version.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <vector>
+
+namespace bot_program {
+
+Invocation parse_options(std::span<const std::string> arguments) {
+  Options options;
+  CLI::App app{
+      "Plays a host and its players, checks every payload, and measures how long each takes.",
+      "muster-bot"};
+  std::string relay;
+  CLI::Option* const relay_option =
+      app.add_option("--relay", relay,
+                     "Play against the relay at this address (default " + options.relay + ")")
+          ->type_name("URL")
+          ->expected(0, 1);
+  app.add_option("--game", options.game, "The game, which the relay must know")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--room", options.room, "The room; with several, -1, -2 and so on is appended")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--rooms", options.rooms, "How many rooms, each with a host of its own, 1 to 1000")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000).description(""))
+      ->capture_default_str();
+  app.add_option("--players", options.players, "Players in each room, 1 to 10000")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000).description(""))
+      ->capture_default_str();
+  app.add_option("--rate", options.rate, "Updates per second that each host sends, 0 to 10000")
+      ->type_name("HZ")
+      ->check(CLI::Range(0.0, 10'000.0).description(""))
+      ->capture_default_str();
+  app.add_option("--rpc-rate", options.rpc_rate,
+                 "Actions per second that each player sends, 0 to 10000")
+      ->type_name("HZ")
+      ->check(CLI::Range(0.0, 10'000.0).description(""))
+      ->capture_default_str();
+  app.add_option("--size", options.size,
+                 "Bytes of each payload, " + std::to_string(min_payload_size) + " to " +
+                     std::to_string(max_payload_size))
+      ->type_name("BYTES")
+      ->check(CLI::Range(min_payload_size, max_payload_size).description(""))
+      ->capture_default_str();
+  app.add_option("--duration", options.duration_seconds, "How long; 0: until it is stopped")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "Print one line of JSON at the end, and nothing else");
+  app.set_version_flag("--version", "muster-bot " MUSTER_VERSION_STRING);
+  app.footer(
+      "SIGINT or SIGTERM ends it early, with the summary; a second one at once.\n"
+      "Status: 0 all payloads arrived once, whole and in order; 1 they did not, or there was no\n"
+      "room to play in; 2 a mistake in the command line.");
+
+  const auto mistake = [](const std::string& sentence) {
+    return Invocation{.status = 2, .text = "muster-bot: " + sentence};
+  };
+  try {
+    // CLI11 takes them from the back.
+    app.parse(std::vector<std::string>{arguments.rbegin(), arguments.rend()});
+  } catch (const CLI::CallForHelp&) {
+    std::string help = app.help();
+    while (!help.empty() && help.back() == '\n') help.pop_back();
+    return {.text = help};
+  } catch (const CLI::CallForVersion& version) {
+    return {.text = version.what()};
+  } catch (const CLI::ParseError& error) {
+    return mistake(std::string{error.what()} + "; --help says what is allowed");
+  }
+  // Without a value CLI11 gives an empty one, in a notation of its own.
+  if (relay_option->count() > 0 && !relay.empty() && relay != "{}") options.relay = relay;
+  const auto url = muster::parse_url(options.relay);
+  if (!url || url->scheme != "ws") {
+    return mistake("--relay must be a WebSocket address such as ws://127.0.0.1:8080/ws");
+  }
+  return {.options = options};
+}
+
+}  // namespace bot_program

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# Turns the page into a C++ source: cmake -D INPUT=page.html -D OUTPUT=page.cpp -P embed_page.cmake
+
+file(READ ${INPUT} bytes HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+string(REPEAT "0x..," 16 line)
+string(REGEX REPLACE "(${line})" "\\1\n    " bytes "${bytes}")
+file(WRITE ${OUTPUT} "// Made from page.html by embed_page.cmake.
+#include \"page.hpp\"
+
+namespace relay_program {
+
+namespace {
+constexpr unsigned char bytes[] = {
+    ${bytes}
+};
+}  // namespace
+
+std::string_view page() noexcept {
+  return {reinterpret_cast<const char*>(bytes), sizeof(bytes)};
+}
+
+}  // namespace relay_program
+")

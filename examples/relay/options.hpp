@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What muster-relay can be told, by its command line and by its configuration file.
+#pragma once
+
+#include <muster/asio/loop.hpp>
+#include <muster/asio/websocket_server.hpp>
+#include <muster/relay/service.hpp>
+#include <muster/time.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace relay_program {
+
+struct Options {
+  std::string listen = "127.0.0.1:8080";
+  std::string listen_source = "--listen";  ///< who said so, for an error message
+  muster::asio::Backend backend = muster::asio::Backend::automatic;
+  muster::relay::Service::Config relay{};
+  muster::asio::WebSocketServer::Config websocket{};
+  muster::duration drain_timeout = std::chrono::seconds{5};
+};
+
+/// What a command line comes to: options to run with, or a text to print and a status to end with.
+struct Invocation {
+  std::optional<Options> options{};
+  int status = 0;      ///< 0: help or version, for stdout; 2: a mistake, for stderr
+  std::string text{};  ///< ends without a line break
+};
+
+/// Reads the command line, and the files that it names. The command line overrides the file.
+///
+/// A mistake is one sentence that names the file, the key and what is allowed.
+[[nodiscard]] Invocation parse_options(std::span<const std::string> arguments);
+
+/// A key of the configuration file, for the help and for tests.
+struct KeyInfo {
+  std::string name;
+  std::string allowed;
+  std::vector<std::string> examples;  ///< TOML values that are allowed: both ends of a range
+};
+
+[[nodiscard]] std::vector<KeyInfo> configuration_keys();
+
+}  // namespace relay_program
