@@ -283,16 +283,21 @@ void Outbox::tell_writables(time_point now) {
   drop_front(writables_, count);
 }
 
+struct Outbox::Releaser {
+  void operator()(Connection* connection) const { connection->release(); }
+};
+
 void Outbox::tell_ended(time_point now) {
   const std::size_t count = ended_.size();
   for (std::size_t i = 0; i < count; ++i) {
     Connection* const connection = std::exchange(ended_[i], nullptr);
     if (connection == nullptr) continue;
     if (connection->group_ != nullptr) connection->group_->erase(*connection);
+    // Whatever the service does: an exception must not leave the connection behind.
+    const std::unique_ptr<Connection, Releaser> released{connection};
     if (connection->service_ != nullptr) {
       connection->service_->on_close(*connection, connection->close_info(), now);
     }
-    connection->release();
   }
   drop_front(ended_, count);
 }

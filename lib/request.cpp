@@ -2,6 +2,7 @@
 // Look-ups in a request, and the life of a decision.
 #include <muster/request.hpp>
 
+#include <muster/ascii.hpp>
 #include <muster/outbox.hpp>
 
 #include <algorithm>
@@ -9,14 +10,6 @@
 namespace muster {
 
 namespace {
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 // Percent-decoding of a query part; what is no escape stays as it is.
 std::string decode(std::string_view text) {
@@ -38,10 +31,7 @@ std::string decode(std::string_view text) {
 
 std::optional<std::string_view> Request::header(std::string_view name) const noexcept {
   for (const HeaderField& field : headers) {
-    if (std::equal(field.name.begin(), field.name.end(), name.begin(), name.end(),
-                   [](char a, char b) { return lower(a) == lower(b); })) {
-      return field.value;
-    }
+    if (equals_ignoring_case(field.name, name)) return field.value;
   }
   return std::nullopt;
 }

@@ -117,6 +117,7 @@ class Outbox {
   std::vector<Budget> budgets_;
   std::vector<Connection*> dirty_connections_;
   std::vector<Group*> dirty_groups_;
+  struct Releaser;
   struct Overrun {
     Connection* connection;
     std::uint32_t lost;

@@ -355,6 +355,7 @@ void Network::run_for(duration span) {
   World& world = *world_;
   const time_point end = world.now + span;
   while (world.next_event() <= end) step();
+  world.reap();  // also what an exception of a service left for later
   world.now = end;
 }
 

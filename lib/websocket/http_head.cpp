@@ -11,11 +11,8 @@ namespace {
 
 using State = HeadResult::State;
 
-constexpr char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_letter(char c) noexcept { return lower(c) >= 'a' && lower(c) <= 'z'; }
+constexpr bool is_letter(char c) noexcept { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 constexpr bool is_one_of(char c, std::string_view set) noexcept {
   return set.find(c) != std::string_view::npos;
@@ -155,34 +152,7 @@ HeadResult parse_fields(std::string_view rest, HeaderFields& out,
   }
 }
 
-result<std::string> percent_decode(std::string_view text, bool plus_is_blank) {
-  constexpr auto digit = [](char c) -> int {
-    if (is_digit(c)) return c - '0';
-    return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
-  };
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return errc::bad_syntax;
-    const int high = digit(text[i + 1]);
-    const int low = digit(text[i + 2]);
-    if (high < 0 || low < 0 || high + low == 0) return errc::bad_syntax;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
-
 }  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
 
 bool is_token(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
@@ -286,9 +256,5 @@ HeadResult parse_response_head(byte_view input, std::size_t& scanned, ResponseHe
   }
   return end;
 }
-
-result<std::string> decode_path(std::string_view path) { return percent_decode(path, false); }
-
-result<std::string> decode_query_value(std::string_view text) { return percent_decode(text, true); }
 
 }  // namespace muster::websocket

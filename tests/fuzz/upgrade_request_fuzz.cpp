@@ -62,10 +62,6 @@ void check_request(byte_view input) {
   require(is_token(head.method) && lies_in(head.target, bytes) && lies_in(head.query, bytes));
   require(head.path == "*" || head.path.starts_with('/'));
   check_fields(head.headers, bytes);
-  if (const auto path = decode_path(head.path)) require(path.value().size() <= head.path.size());
-  if (const auto query = decode_query_value(head.query)) {
-    require(query.value().size() <= head.query.size());
-  }
 
   UpgradeOffer offer;
   const UpgradeCheck check = check_upgrade(head, offer);

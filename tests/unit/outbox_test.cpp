@@ -3,6 +3,10 @@
 #include "support/catch.hpp"
 #include "support/wire_connection.hpp"
 
+#include <muster/memory/network.hpp>
+
+#include <stdexcept>
+
 using namespace muster;
 using namespace muster::test;
 
@@ -58,4 +62,38 @@ TEST_CASE("outbox: a flush with nothing to do counts as none", "[outbox]") {
   loop.pass();
   CHECK(loop.outbox.stats().flushes == 0);
   CHECK(loop.outbox.next_deadline() == no_deadline);
+}
+
+namespace {
+
+class ThrowingService final : public Service {
+ public:
+  void on_message(Connection&, const Message&, time_point) override {}
+  void on_close(Connection&, const CloseInfo&, time_point) override {
+    throw std::runtime_error{"the application's"};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("outbox: an exception of on_close does not leave the connection behind", "[outbox]") {
+  memory::Network network;
+  ThrowingService client;
+  ThrowingService server;
+  Connection& end = network.connect(client, server);
+  REQUIRE(network.run_until_quiet());
+  end.close(CloseReason::finished);
+  int thrown = 0;
+  for (int i = 0; i < 4; ++i) {
+    try {
+      network.run_until_quiet();
+      network.step();
+      network.outbox().run(network.now());
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  }
+  CHECK(thrown == 2);  // once for each end
+  network.run_for(std::chrono::seconds{1});
+  CHECK(network.outbox().connection_count() == 0);
 }

@@ -3,6 +3,7 @@
 // input.
 #pragma once
 
+#include <muster/ascii.hpp>
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
 #include <muster/request.hpp>
@@ -118,17 +119,6 @@ struct HeadResult {
 [[nodiscard]] HeadResult parse_response_head(byte_view input, std::size_t& scanned,
                                              ResponseHead& out,
                                              std::size_t max_bytes = default_max_head) noexcept;
-
-/// Decodes the %XX of a path.
-/// @error errc::bad_syntax   a '%' that two hexadecimal digits do not follow, or a %00
-[[nodiscard]] result<std::string> decode_path(std::string_view path);
-
-/// Decodes the %XX of a query's name or value; a '+' is a blank.
-/// @error errc::bad_syntax   a '%' that two hexadecimal digits do not follow, or a %00
-[[nodiscard]] result<std::string> decode_query_value(std::string_view text);
-
-/// Whether the two differ at most in the case of ASCII letters.
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
 /// Whether it is what HTTP calls a token: not empty, no blanks, no separators.
 /// @source RFC 9110 section 5.6.2

@@ -10,8 +10,6 @@
 
 using muster::as_bytes;
 using muster::errc;
-using muster::websocket::decode_path;
-using muster::websocket::decode_query_value;
 using muster::websocket::HeadResult;
 using muster::websocket::parse_request_head;
 using muster::websocket::parse_response_head;
@@ -231,16 +229,5 @@ TEST_CASE("http head: a response's parts are found", "[websocket][http]") {
     const HeadResult refused = parse_response_head(as_bytes(bad), scanned, head);
     CHECK(refused.state == State::malformed);
     CHECK(refused.status == 0);
-  }
-}
-
-TEST_CASE("http head: percent-decoding refuses what is no escape", "[websocket][http]") {
-  CHECK(decode_path("/a%20b+c%C3%a9").value() == "/a b+c\xC3\xA9");
-  CHECK(decode_query_value("a%20b+c%2B").value() == "a b c+");
-  CHECK(decode_path("").value().empty());
-  for (const char* bad : {"%", "%2", "a%2", "%zz", "%2z", "%00", "%%41"}) {
-    CAPTURE(bad);
-    CHECK(decode_path(bad).error() == errc::bad_syntax);
-    CHECK(decode_query_value(bad).error() == errc::bad_syntax);
   }
 }
