@@ -4,6 +4,7 @@
 
 #include <muster/outbox.hpp>
 #include <muster/service.hpp>
+#include <muster/utf8.hpp>
 #include <muster/wire/mask.hpp>
 
 #include "send_queue.hpp"
@@ -24,14 +25,8 @@ constexpr std::size_t max_pieces = 64;
 // Header, mask, code and text of a close message (RFC 6455 section 5.5).
 constexpr std::size_t max_close_size = 14 + 125;
 
-// A close frame's text is at most 123 bytes; cut longer text where a character starts.
-std::string_view cut_close_text(std::string_view text) noexcept {
-  constexpr std::size_t limit = 123;
-  if (text.size() <= limit) return text;
-  std::size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
-  return text.substr(0, end);
-}
+// A close frame's text has at most 123 bytes (RFC 6455 section 5.5).
+constexpr std::size_t max_close_text = 123;
 
 // Writes a client's frame: header, mask, masked payload. Returns its size.
 std::size_t write_masked(std::byte* out, std::span<const byte_view> parts, std::size_t size,
@@ -295,7 +290,7 @@ void Connection::close(CloseReason reason, std::uint16_t code, std::string_view 
                        Message last_words) noexcept {
   if (state_ != State::open && state_ != State::opening) return;
   reason_ = reason;
-  text = cut_close_text(text);
+  text = utf8_prefix(text, max_close_text);
   remember_close(code, text);
   start_close(code, text, last_words);
 }
@@ -346,7 +341,7 @@ void Connection::ended(CloseReason reason, bool by_peer, std::uint16_t code,
   if (reason_ == CloseReason::none) {
     reason_ = reason;
     closed_by_peer_ = by_peer;
-    remember_close(code, cut_close_text(text));
+    remember_close(code, utf8_prefix(text, max_close_text));
   }
   state_ = State::ended;
   outbox_->ended_.push_back(this);

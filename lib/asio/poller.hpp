@@ -2,12 +2,10 @@
 // How a loop learns that sockets are ready: one interface, two backends.
 #pragma once
 
-// Before Asio: without a standard header in front, Asio (1.22) takes the library for one without
-// aligned_alloc, and this unit would free by other means than the others allocate.
+#include <asio/io_context.hpp>
+
 #include <cstdint>
 #include <memory>
-
-#include <asio/io_context.hpp>
 
 namespace muster::asio {
 
