@@ -15,6 +15,7 @@
 #include <muster/error.hpp>
 #include <muster/frame.hpp>
 #include <muster/group.hpp>
+#include <muster/mac.hpp>
 #include <muster/message.hpp>
 #include <muster/outbox.hpp>
 #include <muster/request.hpp>
