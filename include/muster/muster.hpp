@@ -31,6 +31,7 @@
 #include <muster/memory/network.hpp>
 #include <muster/relay/ending.hpp>
 #include <muster/relay/error_text.hpp>
+#include <muster/relay/extension.hpp>
 #include <muster/relay/game_config.hpp>
 #include <muster/relay/host.hpp>
 #include <muster/relay/hosted_room.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tables of docs/protocol/relay.md against the code, so that the page cannot fall behind.
 #include <muster/relay/error_text.hpp>
+#include <muster/relay/extension.hpp>
 #include <muster/relay/join_request.hpp>
 #include <muster/relay/message.hpp>
 
@@ -29,15 +30,18 @@ std::string trimmed(std::string_view text) {
   return std::string{text.substr(first, text.find_last_not_of(' ') - first + 1)};
 }
 
-// The cells of the table whose header row begins with these cells.
-std::vector<Row> table(const std::string& header) {
+// The cells of the table whose header row begins with these cells; of several, the first behind a
+// heading.
+std::vector<Row> table(const std::string& header, const std::string& heading = "# ") {
   static const std::string page = test::read_data_file("../../docs/protocol/relay.md");
   std::vector<Row> rows;
   std::istringstream lines{page};
+  bool is_behind_heading = false;
   bool is_inside = false;
   for (std::string line; std::getline(lines, line);) {
     if (!is_inside) {
-      is_inside = line.starts_with(header);
+      is_behind_heading = is_behind_heading || line.starts_with(heading);
+      is_inside = is_behind_heading && line.starts_with(header);
       continue;
     }
     if (!line.starts_with("|")) break;
@@ -108,6 +112,119 @@ TEST_CASE("relay document: its message ids are the code's", "[relay][document]")
     const std::string name = row.at(0) + " " + row.at(1);
     CAPTURE(name);
     CHECK(std::stoi(row.at(2)) == ids.at(name));
+  }
+}
+
+TEST_CASE("relay document: the extension's items are the code's", "[relay][document][extension]") {
+  // A value of each, and whether the size of its item is fixed.
+  struct Sample {
+    std::string name;
+    relay::Trailer trailer;
+    std::size_t size;
+    std::string words;  // of the size, on the page
+  };
+  const std::vector<Sample> samples{
+      {"NAME", {.name = "n"}, 1, "1 to 64 bytes"},
+      {"SPECTATOR", {.is_spectator = true}, 0, "empty"},
+      {"PROOF", {.proof = muster::Mac::Tag{}}, 32, "32 bytes"},
+      {"SEAT", {.seat = 1}, 2, "u16"},
+      {"SEQUENCE", {.sequence = 1}, 8, "u64"},
+      {"PASSWORD_KEY", {.password_key = muster::Mac::Tag{}}, 32, "32 bytes"},
+      {"METADATA", {.metadata = muster::byte_view{}}, 0, "0 to 1024 bytes"},
+      {"LISTED", {.is_listed = true}, 0, "empty"},
+      {"MAX_PLAYERS", {.max_players = 1}, 2, "u16"}};
+  const auto rows = table("| Item |");
+  REQUIRE(rows.size() == samples.size() + 1);
+  std::vector<std::byte> bytes;
+  relay::append_trailer(bytes, {.capabilities = 1});
+  CHECK(rows[0].at(0) == "CAPABILITIES");
+  CHECK(test::to_hex(bytes) ==
+        "525801"
+        "01"
+        "0004"
+        "00000001");
+  CHECK(std::stoi(rows[0].at(1)) == 1);
+  CHECK_THAT(rows[0].at(2), StartsWith("u32"));
+  const std::size_t start = bytes.size();  // of the item that follows the capabilities
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Row& row = rows[i + 1];
+    CAPTURE(row.at(0));
+    CHECK(row.at(0) == samples[i].name);
+    CHECK_THAT(row.at(2), StartsWith(samples[i].words));
+    bytes.clear();
+    append_trailer(bytes, samples[i].trailer);
+    REQUIRE(bytes.size() == start + 3 + samples[i].size);
+    CHECK(std::to_integer<int>(bytes[start]) == std::stoi(row.at(1)));
+  }
+  CHECK(relay::max_name_size == 64);
+  CHECK(relay::max_metadata_size == 1024);
+}
+
+TEST_CASE("relay document: the extension's capabilities are the code's",
+          "[relay][document][extension]") {
+  using relay::Capability;
+  const std::map<std::string, Capability> capabilities{
+      {"targeted", Capability::targeted},     {"member_events", Capability::member_events},
+      {"host_state", Capability::host_state}, {"room_info", Capability::room_info},
+      {"sequence", Capability::sequence},     {"may_host", Capability::may_host}};
+  const auto rows = table("| Capability |");
+  CHECK(rows.size() == capabilities.size());
+  relay::Capabilities all = 0;
+  for (const Row& row : rows) {
+    CAPTURE(row.at(0));
+    const relay::Capabilities bit = relay::Capabilities{1} << std::stoul(row.at(1));
+    CHECK(static_cast<relay::Capabilities>(capabilities.at(row.at(0))) == bit);
+    all |= bit;
+  }
+  CHECK(all == relay::all_capabilities);
+}
+
+TEST_CASE("relay document: the extension's message ids are the code's",
+          "[relay][document][extension]") {
+  using relay::Extended;
+  const std::map<std::string, Extended> ids{
+      {"host to relay TARGETED", Extended::targeted},
+      {"relay to client TARGETED", Extended::targeted},
+      {"relay to both MEMBER_EVENT", Extended::member_event},
+      {"relay to client HOST_STATE", Extended::host_state},
+      {"host to relay ROOM_INFO", Extended::room_info},
+      {"relay to client ROOM_INFO", Extended::room_info},
+      {"relay to client STATE_SEQUENCE", Extended::state_sequence},
+      {"relay to both CHALLENGE", Extended::challenge},
+      {"relay to client HOST_OFFER", Extended::host_offer},
+      {"client to relay HOST_ACCEPT", Extended::host_accept},
+      {"host to relay BAN", Extended::ban}};
+  const auto rows = table("| Direction |", "## The extension");
+  CHECK(rows.size() == ids.size());
+  for (const Row& row : rows) {
+    const std::string name = row.at(0) + " " + row.at(1);
+    CAPTURE(name);
+    CHECK(std::stoi(row.at(2)) == static_cast<int>(ids.at(name)));
+  }
+  CHECK(std::stoi(rows.at(0).at(2)) > 15);
+}
+
+TEST_CASE("relay document: the extension's values are the code's", "[relay][document][extension]") {
+  using relay::HostPresence;
+  using relay::MemberChange;
+  const std::map<std::string, MemberChange> changes{
+      {"joined", MemberChange::joined}, {"away", MemberChange::away},
+      {"back", MemberChange::back},     {"left", MemberChange::left},
+      {"kicked", MemberChange::kicked}, {"expired", MemberChange::expired}};
+  const auto events = table("| Member event |");
+  CHECK(events.size() == changes.size());
+  for (const Row& row : events) {
+    CAPTURE(row.at(0));
+    CHECK(std::stoi(row.at(1)) == static_cast<int>(changes.at(row.at(0))));
+  }
+  const std::map<std::string, HostPresence> presences{{"away", HostPresence::away},
+                                                      {"back", HostPresence::back},
+                                                      {"changed", HostPresence::changed}};
+  const auto states = table("| Host state |");
+  CHECK(states.size() == presences.size());
+  for (const Row& row : states) {
+    CAPTURE(row.at(0));
+    CHECK(std::stoi(row.at(1)) == static_cast<int>(presences.at(row.at(0))));
   }
 }
 
