@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/address.hpp>
+#include <muster/address_limits.hpp>
 #include <muster/ascii.hpp>
 #include <muster/backoff.hpp>
 #include <muster/block.hpp>
