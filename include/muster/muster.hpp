@@ -19,6 +19,7 @@
 #include <muster/mac.hpp>
 #include <muster/message.hpp>
 #include <muster/outbox.hpp>
+#include <muster/rate_limit.hpp>
 #include <muster/request.hpp>
 #include <muster/result.hpp>
 #include <muster/router.hpp>
