@@ -17,10 +17,11 @@ class MusterConan(ConanFile):
     topics = ("game-server", "websocket", "rooms", "realtime")
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"shared": [True, False], "fPIC": [True, False]}
+    options = {"shared": [True, False], "fPIC": [True, False], "with_tls": [True, False]}
     default_options = {
         "shared": False,
         "fPIC": True,
+        "with_tls": True,
         # Only the opening handshake of WebSocket++ is used: no Boost, and no Asio of its own.
         "websocketpp/*:asio": False,
     }
@@ -44,6 +45,8 @@ class MusterConan(ConanFile):
         self.requires("asio/[>=1.22 <2]", transitive_headers=True)
         self.requires("websocketpp/0.8.2", visible=False)
         self.requires("nlohmann_json/[>=3.10 <4]", visible=False)
+        if self.options.with_tls:
+            self.requires("openssl/[>=3.0 <4]")
 
     def _with_tests(self):
         # Off unless asked for: -c tools.build:skip_test=False
@@ -57,6 +60,7 @@ class MusterConan(ConanFile):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["MUSTER_BUILD_TESTS"] = self._with_tests()
         toolchain.cache_variables["MUSTER_BUILD_EXAMPLES"] = False
+        toolchain.cache_variables["MUSTER_WITH_TLS"] = bool(self.options.with_tls)
         toolchain.user_presets_path = False
         toolchain.generate()
         CMakeDeps(self).generate()
