@@ -13,7 +13,7 @@ namespace muster {
 
 /// Where to connect, and what to ask for.
 struct DialRequest {
-  std::string url;  ///< ws://host[:port]/path[?query]
+  std::string url;  ///< ws://host[:port]/path[?query]; wss:// where the dialer has TLS
   std::vector<std::string> subprotocols{};
   std::vector<std::pair<std::string, std::string>> headers{};
 };

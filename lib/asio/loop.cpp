@@ -3,6 +3,7 @@
 #include "loop_impl.hpp"
 
 #include "socket.hpp"
+#include "tls_socket.hpp"
 
 #include <asio/post.hpp>
 
@@ -137,7 +138,11 @@ void Loop::Impl::arm_timer() {
 }
 
 Socket& Loop::Impl::make_socket(websocket::Endpoint& endpoint, Framing framing, int fd,
-                                const Address& remote) {
+                                const Address& remote, std::unique_ptr<TlsEngine> tls) {
+  if (tls != nullptr) {
+    plain.resize(buffer_size);
+    return *new TlsSocket{endpoint, framing, fd, remote, std::move(tls)};
+  }
   if (free_.empty()) {
     static_assert(alignof(Socket) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
     auto& chunk = chunks_.emplace_back(new std::byte[sockets_per_chunk * sizeof(Socket)]);
@@ -153,6 +158,10 @@ Socket& Loop::Impl::make_socket(websocket::Endpoint& endpoint, Framing framing, 
 void Loop::Impl::empty_graveyard() noexcept {
   for (Socket* const socket : graveyard) {
     forget(*socket);
+    if (!socket->is_pooled()) {
+      delete socket;
+      continue;
+    }
     socket->~Socket();
     free_.push_back(socket);
   }

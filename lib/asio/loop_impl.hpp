@@ -3,6 +3,7 @@
 #pragma once
 
 #include "poller.hpp"
+#include "tls_engine.hpp"
 
 #include <muster/asio/loop.hpp>
 #include <muster/websocket/endpoint.hpp>
@@ -44,6 +45,9 @@ class Connector {
  public:
   virtual void connect_ready(Socket& socket, time_point now) = 0;
 
+  /// The connection is secure: its session may start.
+  virtual void secured(Socket& socket, time_point now) = 0;
+
   /// The connection is over, whether it was established or not.
   virtual void forget(const Socket& socket) noexcept = 0;
 
@@ -65,9 +69,11 @@ struct Loop::Impl final : PollerSink {
   /// The pass's time, or the clock's between passes.
   [[nodiscard]] time_point current_time();
 
-  /// A new socket in the loop's own memory. It frees itself after its release.
-  Socket& make_socket(websocket::Endpoint& endpoint, Framing framing, int fd,
-                      const Address& remote);
+  /// A new socket, in the loop's own memory if it is a plain one. It frees itself after its
+  /// release.
+  /// @param tls   null: none
+  Socket& make_socket(websocket::Endpoint& endpoint, Framing framing, int fd, const Address& remote,
+                      std::unique_ptr<TlsEngine> tls = nullptr);
 
   /// Takes a released socket apart at the end of the pass: events of this pass may still name it.
   void bury(Socket& socket) { graveyard.push_back(&socket); }
@@ -85,6 +91,7 @@ struct Loop::Impl final : PollerSink {
   Outbox outbox;
   std::unique_ptr<Poller> poller;
   std::vector<std::byte> buffer;  // what all sockets read into
+  std::vector<std::byte> plain;   // what TLS makes of it; empty until there is a TLS connection
   time_point now;
   std::vector<Timed*> timed;
   std::vector<Service*> services;

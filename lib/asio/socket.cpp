@@ -48,7 +48,7 @@ void Socket::on_ready(Readiness what) {
     owner().connector->connect_ready(*this, owner().loop->now);
     if (connecting_ || has_ended()) return;
   } else if (what.writable) {
-    writable();
+    has_room();
   }
   // What is listed has had its share of this pass.
   if ((what.readable || what.hung_up) && !listed_) pump(what.hung_up);
@@ -62,7 +62,7 @@ void Socket::pump(bool to_the_end) {
     if (count > 0) {
       const auto size = static_cast<std::size_t>(count);
       try {
-        receive({loop.buffer.data(), size}, loop.now);
+        arrived({loop.buffer.data(), size});
       } catch (...) {  // the service's: the rest of these bytes is lost
         ended(CloseReason::internal_error, false);
         throw;
@@ -75,7 +75,7 @@ void Socket::pump(bool to_the_end) {
         return;
       }
     } else if (count == 0) {
-      receive_end(loop.now);
+      peer_ended();
       loop.poller->stop_read(fd_);
       return;
     } else if (errno != EINTR) {

@@ -18,7 +18,7 @@ struct EndpointOwner {
 };
 
 /// Reads and writes a non-blocking socket for a session. Made by `Loop::Impl::make_socket`.
-class Socket final : public websocket::Session {
+class Socket : public websocket::Session {
  public:
   Socket(websocket::Endpoint& endpoint, Framing framing, int fd, const Address& remote) noexcept
       : Session(endpoint, framing, remote), fd_(fd) {}
@@ -33,6 +33,10 @@ class Socket final : public websocket::Session {
   void connected() noexcept { connecting_ = false; }
   void close_descriptor() noexcept;
 
+  /// A client's connection is established. False: `Connector::secured` follows when the session may
+  /// start.
+  virtual bool start_transport() { return true; }
+
   void on_ready(Readiness what);
 
   /// Reads what is there, up to the pass's bound; `to_the_end`: also beyond a short read.
@@ -42,7 +46,13 @@ class Socket final : public websocket::Session {
   [[nodiscard]] bool is_listed() const noexcept { return listed_; }
   void set_listed(bool listed) noexcept { listed_ = listed; }
 
- private:
+  /// Whether bytes wait of which the session knows nothing.
+  [[nodiscard]] virtual bool wants_to_write() const noexcept { return false; }
+
+  /// Whether it lies in the loop's own memory.
+  [[nodiscard]] virtual bool is_pooled() const noexcept { return true; }
+
+ protected:
   [[nodiscard]] EndpointOwner& owner() const noexcept {
     return *endpoint().context<EndpointOwner>();
   }
@@ -50,6 +60,12 @@ class Socket final : public websocket::Session {
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
   void half_close() noexcept override;
   void destroy() noexcept override;
+
+ private:
+  // What the socket tells.
+  virtual void arrived(mutable_byte_view bytes) { receive(bytes, owner().loop->now); }
+  virtual void peer_ended() { receive_end(owner().loop->now); }
+  virtual void has_room() noexcept { writable(); }
 
   int fd_;
 };

@@ -24,9 +24,10 @@ namespace muster::asio {
 
 class WebSocketClient::Impl final : Timed, Connector {
  public:
-  Impl(Loop& loop, const websocket::Config& config, Entropy& entropy)
+  Impl(Loop& loop, const websocket::Config& config, Entropy& entropy, const TlsClientContext* tls)
       : loop_(loop.impl()),
         owner_{&loop_, this},
+        tls_(tls),
         endpoint_(config, loop.outbox(), entropy, nullptr, loop.impl().now),
         alive_(std::make_shared<Impl*>(this)) {
     endpoint_.set_context(&owner_);
@@ -44,16 +45,23 @@ class WebSocketClient::Impl final : Timed, Connector {
 
   ConnectionId dial(const DialRequest& request, Service& service) {
     if (is_ending_) return {};
-    Socket& socket = loop_.make_socket(endpoint_, Framing::client, -1, {});
+    const result<Url> url = parse_url(request.url);
+    std::string problem;
+    std::unique_ptr<TlsEngine> engine;
+    if (!url) {
+      problem = "not a WebSocket URL";
+    } else if (url->is_secure()) {
+      engine = make_engine(url->host, problem);
+    }
+    Socket& socket = loop_.make_socket(endpoint_, Framing::client, -1, {}, std::move(engine));
     const ConnectionId id = socket.id();
     socket.prepare_client(service, loop_.current_time());
     loop_.post_pass();  // its deadline is not known to the timer
-    Attempt attempt{request, &service, {}, {}, 0, {}};
-    const result<Url> url = parse_url(request.url);
-    if (!url || url->scheme != "ws") {
-      socket.fail_to_connect(url ? "only ws:// URLs are supported" : "not a WebSocket URL");
+    if (!problem.empty()) {
+      socket.fail_to_connect(problem);
       return id;
     }
+    Attempt attempt{request, &service, {}, {}, 0, {}};
     attempt.host = url->authority();
     attempt.target = url->target;
     attempts_.emplace(id.index, std::move(attempt));
@@ -81,6 +89,21 @@ class WebSocketClient::Impl final : Timed, Connector {
 
   time_point next_deadline() const noexcept override { return endpoint_.next_deadline(); }
   void advance(time_point now) override { endpoint_.advance(now); }
+
+  // Null: it cannot be; `problem` says why.
+  std::unique_ptr<TlsEngine> make_engine(const std::string& host, std::string& problem) {
+    if (!has_tls) {
+      problem = "only ws:// URLs are supported";
+      return nullptr;
+    }
+    if (tls_ == nullptr) {
+      if (!default_tls_.is_loaded() && default_tls_.load({}, problem)) return nullptr;
+      tls_ = &default_tls_;
+    }
+    auto engine = tls_->is_loaded() ? tls_->impl().make_engine(host) : nullptr;
+    if (engine == nullptr) problem = "TLS is not set up: the client's context is not loaded";
+    return engine;
+  }
 
   Socket* find(ConnectionId id) const noexcept {
     return static_cast<Socket*>(loop_.outbox.find(id));
@@ -158,9 +181,15 @@ class WebSocketClient::Impl final : Timed, Connector {
       connect_next(socket, error);
       return;
     }
+    socket.connected();
+    if (socket.start_transport()) secured(socket, now);
+  }
+
+  void secured(Socket& socket, time_point now) override {
+    const auto found = attempts_.find(socket.id().index);
+    if (found == attempts_.end()) return;
     const Attempt attempt = std::move(found->second);
     attempts_.erase(found);
-    socket.connected();
     std::vector<std::string_view> subprotocols(attempt.request.subprotocols.begin(),
                                                attempt.request.subprotocols.end());
     std::vector<HeaderField> headers;
@@ -176,14 +205,17 @@ class WebSocketClient::Impl final : Timed, Connector {
 
   Loop::Impl& loop_;
   EndpointOwner owner_;
+  const TlsClientContext* tls_;
+  TlsClientContext default_tls_;
   websocket::Endpoint endpoint_;
   std::unordered_map<std::uint32_t, Attempt> attempts_;  // by connection index
   std::shared_ptr<Impl*> alive_;                         // what the resolver holds weakly
   bool is_ending_ = false;
 };
 
-WebSocketClient::WebSocketClient(Loop& loop, const websocket::Config& config, Entropy& entropy)
-    : impl_(std::make_unique<Impl>(loop, config, entropy)) {}
+WebSocketClient::WebSocketClient(Loop& loop, const websocket::Config& config, Entropy& entropy,
+                                 const TlsClientContext* tls)
+    : impl_(std::make_unique<Impl>(loop, config, entropy, tls)) {}
 WebSocketClient::~WebSocketClient() = default;
 
 ConnectionId WebSocketClient::dial(const DialRequest& request, Service& service) {

@@ -100,6 +100,7 @@ class WebSocketServer::Impl final : Timed, Acceptor {
   std::error_code listen(const std::string& text) {
     const result<Address> address = parse_address(text);
     if (!address) return address.error();
+    if (config_.tls != nullptr && !config_.tls->is_loaded()) return errc::wrong_state;
     const int family = address->is_v4() ? AF_INET : AF_INET6;
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return last_error();
@@ -165,7 +166,12 @@ class WebSocketServer::Impl final : Timed, Acceptor {
         ::close(fd);
         continue;
       }
-      Socket& socket = loop_.make_socket(endpoint_, Framing::server, fd, remote);
+      std::unique_ptr<TlsEngine> engine;
+      if (config_.tls != nullptr) {
+        engine = config_.tls->impl().make_engine();
+        if (engine == nullptr) throw std::bad_alloc{};
+      }
+      Socket& socket = loop_.make_socket(endpoint_, Framing::server, fd, remote, std::move(engine));
       socket.start(now);
       // The request is often there already, and then costs no wake-up of its own.
       try {
@@ -175,7 +181,7 @@ class WebSocketServer::Impl final : Timed, Acceptor {
         throw;
       }
       if (!socket.has_descriptor()) continue;
-      if (!loop_.poller->add(fd, socket.token(), false)) socket.broke();
+      if (!loop_.poller->add(fd, socket.token(), socket.wants_to_write())) socket.broke();
     }
     if (fd_ >= 0) loop_.list_unread(*this);
   }

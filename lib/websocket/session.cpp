@@ -206,6 +206,14 @@ void Session::receive_end(time_point) {
 }
 
 void Session::broke() noexcept { ended(CloseReason::connection_lost, true); }
+
+void Session::broke(std::string_view text) noexcept {
+  if (has_ended()) return;
+  ++endpoint_->stats_.transport_errors;
+  const bool was_never_open = stage_ == Stage::head && is_client();
+  ended(was_never_open ? CloseReason::connect_failed : CloseReason::protocol_error, true, 0, text);
+}
+
 void Session::abandon() noexcept { ended(CloseReason::draining, false); }
 
 void Session::fault(CloseReason reason, std::uint16_t code, std::string_view text, time_point now) {

@@ -85,7 +85,7 @@ TEST_CASE("socket client: connects by address and by name, and talks", "[client]
 TEST_CASE("socket client: never calls back from within dial", "[client]") {
   ClientWorld world{each_backend()};
   world.client->dial({.url = "http://127.0.0.1/"}, world.peer);
-  world.client->dial({.url = "wss://127.0.0.1/"}, world.peer);
+  world.client->dial({.url = "wss://"}, world.peer);
   world.client->dial({.url = "ws://"}, world.peer);
   CHECK(world.peer.closes == 0);
   REQUIRE(world.run_until([&] { return world.peer.closes == 3; }));
@@ -93,6 +93,20 @@ TEST_CASE("socket client: never calls back from within dial", "[client]") {
   CHECK_FALSE(world.peer.text.empty());
   CHECK(world.peer.opens == 0);
 }
+
+#if !MUSTER_WITH_TLS
+TEST_CASE("socket client: without TLS a wss dial fails", "[client]") {
+  ClientWorld world{each_backend()};
+  world.client->dial({.url = "wss://127.0.0.1/"}, world.peer);
+  REQUIRE(world.run_until([&] { return world.peer.closes == 1; }));
+  CHECK(world.peer.reason == CloseReason::connect_failed);
+  CHECK(world.peer.text == "only ws:// URLs are supported");
+  muster::asio::TlsServerContext context;
+  std::string problem;
+  CHECK(context.load("a", "b", problem) == make_error_code(errc::invalid_config));
+  CHECK(problem == "this build of muster has no TLS");
+}
+#endif
 
 TEST_CASE("socket client: a refused port is connect_failed, with a text", "[client]") {
   ClientWorld world{each_backend()};

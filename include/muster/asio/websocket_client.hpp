@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/loop.hpp>
+#include <muster/asio/tls_client_context.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
 #include <muster/websocket/endpoint.hpp>
@@ -12,6 +13,7 @@
 namespace muster::asio {
 
 /// Connects to WebSocket servers: resolves the name, tries its addresses in turn, shakes hands.
+/// For wss:// URLs it checks the server's certificate and its name.
 ///
 /// A failure is reported as `on_close` with `connect_failed`, `refused` (the code is the HTTP
 /// status) or `timed_out`, and a readable text.
@@ -19,7 +21,9 @@ namespace muster::asio {
 class WebSocketClient final : public Dialer {
  public:
   /// @param config   valid (`websocket::validate`)
-  WebSocketClient(Loop& loop, const websocket::Config& config, Entropy& entropy);
+  /// @param tls      whom to trust, loaded; outlives the client. Null: the system's roots.
+  WebSocketClient(Loop& loop, const websocket::Config& config, Entropy& entropy,
+                  const TlsClientContext* tls = nullptr);
   WebSocketClient(const WebSocketClient&) = delete;
   WebSocketClient& operator=(const WebSocketClient&) = delete;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/loop.hpp>
+#include <muster/asio/tls_server_context.hpp>
 #include <muster/entropy.hpp>
 #include <muster/service.hpp>
 #include <muster/websocket/endpoint.hpp>
@@ -26,6 +27,9 @@ class WebSocketServer {
     int backlog = 1024;         ///< of the listening socket, 1 to 65535
     bool reuse_port = false;    ///< several loops listen on one port (Linux)
     bool defer_accept = false;  ///< wake up only when the first bytes are there (Linux)
+
+    /// Every connection speaks TLS with this certificate; null: none does. Outlives the server.
+    const TlsServerContext* tls = nullptr;
   };
 
   /// @param config   valid (`websocket::validate`)
@@ -36,8 +40,9 @@ class WebSocketServer {
 
   /// Starts to listen.
   /// @param address   "127.0.0.1:8080", "[::1]:0"; port 0: any free one
-  /// @error errc::bad_value   not of that form
-  /// @error otherwise         what the system says
+  /// @error errc::bad_value     not of that form
+  /// @error errc::wrong_state   the TLS context has no certificate
+  /// @error otherwise           what the system says
   [[nodiscard]] std::error_code listen(const std::string& address);
 
   /// The port it listens on, or 0.

@@ -69,6 +69,8 @@ struct Stats {
   std::uint64_t pings = 0;            ///< sent
   std::uint64_t protocol_errors = 0;  ///< connections failed for what RFC 6455 forbids
   std::uint64_t oversized = 0;        ///< connections failed for a message above the limit
+  /// Connections failed for what their bytes came wrapped in (TLS), the handshake included.
+  std::uint64_t transport_errors = 0;
   std::uint64_t upgrade_timeouts = 0;
   std::uint64_t first_message_timeouts = 0;
   std::uint64_t idle_timeouts = 0;

@@ -48,6 +48,11 @@ class Session : public Connection {
   /// The transport broke.
   void broke() noexcept;
 
+  /// What the bytes come wrapped in is not right (TLS): the connection could not be established, or
+  /// ends with a protocol error.
+  /// @param text   why, for a person
+  void broke(std::string_view text) noexcept;
+
   /// The driver goes away.
   void abandon() noexcept;
 
