@@ -282,7 +282,17 @@ TEST_CASE("relay document: it lists every error text, and no other", "[relay][do
                                       error_text::illegal_message_for_client,
                                       error_text::client_write_failed,
                                       error_text::client_side_fault,
-                                      error_text::superseded}) {
+                                      error_text::superseded,
+                                      error_text::wrong_account,
+                                      error_text::banned,
+                                      error_text::password_needed,
+                                      error_text::wrong_password,
+                                      error_text::no_spectators,
+                                      error_text::room_closed,
+                                      error_text::room_idle,
+                                      error_text::sent_too_much,
+                                      error_text::overloaded,
+                                      error_text::too_many_attempts}) {
     texts.emplace(text);
   }
   std::set<std::string> listed;

@@ -59,10 +59,23 @@ inline constexpr std::string_view client_write_failed =
     "Error in communication with client endpoint.";
 inline constexpr std::string_view client_side_fault = "Internal panic in client side logic.";
 
-// Ours alone: the original has no takeover.
+// Ours alone: the original has no such rules.
 
 /// The same player's token was presented on a newer connection, which has taken over.
 inline constexpr std::string_view superseded = "Superseded by a newer connection.";
+inline constexpr std::string_view wrong_account = "The token belongs to another account.";
+inline constexpr std::string_view banned = "You are banned from this room.";
+/// The peer did not offer the extension, with which it could have answered a CHALLENGE.
+inline constexpr std::string_view password_needed = "The room needs a password.";
+inline constexpr std::string_view wrong_password = "Wrong password.";
+inline constexpr std::string_view no_spectators = "Spectators cannot watch this room.";
+/// The host admits nobody at the moment.
+inline constexpr std::string_view room_closed = "The room is closed.";
+inline constexpr std::string_view room_idle = "The room has been idle for too long.";
+inline constexpr std::string_view sent_too_much = "You sent too much.";
+inline constexpr std::string_view overloaded = "The relay has too much to do. Try again later.";
+/// From one address, or at one room's password.
+inline constexpr std::string_view too_many_attempts = "Too many attempts. Try again later.";
 
 // Texts that name the room or the game. Both come from a stranger: see `echo`.
 

@@ -20,19 +20,19 @@ enum class Parting : std::uint8_t {
   timed_out,        ///< no answer to the dial or the JoinRequest, or silence
   relay_away,       ///< the relay drains, restarts or has too much to do
   relay_fault,      ///< an internal error of the relay
-  too_slow,         ///< this end did not take what was sent
+  too_slow,         ///< this end did not take what was sent, or sent too much
   host_away,        ///< the room waits for its host
   still_connected,  ///< the relay has not noticed yet that the host's old connection is gone
   // Final.
   left,     ///< by its own will, or with its process
   gave_up,  ///< the last attempt that the policy allows failed
-  refused,  ///< the relay does not want it: a bad request, an origin, a policy
+  refused,  ///< the relay does not want it: a bad request, an origin, a password, a policy
   unknown_game,
   room_exists,
-  no_such_room,  ///< also one that ended while the member was away
-  room_is_full,
-  invalid_token,
-  kicked,
+  no_such_room,    ///< also one that ended while the member was away
+  room_is_full,    ///< or closed
+  invalid_token,   ///< or somebody else's
+  kicked,          ///< or banned
   superseded,      ///< its token was used by another connection
   room_over,       ///< the host ended the room, or did not come back
   protocol_error,  ///< one side sent what the other does not understand
