@@ -34,21 +34,74 @@ std::error_code Host::reset(byte_view state) {
 
 std::error_code Host::kick(std::uint16_t id) {
   if (is_over()) return errc::closed;
-  if (!members_.contains(id)) return errc::not_found;
+  if (!members_.contains(id) && !spectators_.contains(id)) return errc::not_found;
   kicks_.insert(id);
+  return {};
+}
+
+std::error_code Host::send_to(std::span<const std::uint16_t> players, byte_view payload) {
+  return target(false, players, payload);
+}
+
+std::error_code Host::send_to_all_but(std::span<const std::uint16_t> players, byte_view payload) {
+  return target(true, players, payload);
+}
+
+std::error_code Host::target(bool all_but, std::span<const std::uint16_t> players,
+                             byte_view payload) {
+  constexpr std::size_t most_players = 65535;  // a count of two bytes
+  constexpr std::size_t header_size = 4;
+  if (is_over()) return errc::closed;
+  if (players.size() > most_players) return errc::too_large;
+  const std::size_t size = header_size + 2 * players.size() + payload.size();
+  if (size > config().max_host_message) return errc::too_large;
+  if (!has(capabilities(), Capability::targeted) || !is_joined()) return errc::wrong_state;
+  if (!all_but && players.empty()) return {};
+  if (blocked_ || targeted_.size() >= config().budget.frames ||
+      size > config().budget.bytes - targeted_bytes_) {
+    return errc::over_budget;
+  }
+  std::vector<std::byte> message = targeted_header(all_but, players);
+  message.erase(message.begin());  // the id, which `send` puts in front
+  message.insert(message.end(), payload.begin(), payload.end());
+  targeted_.push_back(std::move(message));
+  targeted_bytes_ += size;
+  return {};
+}
+
+std::error_code Host::set_info(bool is_open, bool is_listed, byte_view metadata) {
+  if (is_over()) return errc::closed;
+  if (metadata.size() > max_metadata_size) return errc::too_large;
+  if (is_joined() && !has(capabilities(), Capability::room_info)) return errc::wrong_state;
+  info_ = encode_room_info({is_open, is_listed, metadata});
+  return {};
+}
+
+std::error_code Host::ban(std::uint16_t id, BanScope scope) {
+  if (is_over()) return errc::closed;
+  if (id == host_player_id) return errc::bad_value;
+  if (is_joined() && !is_extended()) return errc::wrong_state;
+  std::uint8_t& scopes = bans_[id];
+  scopes = static_cast<std::uint8_t>(scopes | static_cast<std::uint8_t>(scope));
   return {};
 }
 
 // What the relay says.
 
-void Host::welcomed(const HandshakeResponse& response, bool again, time_point now) {
+void Host::welcomed(const HandshakeResponse& response, bool again, bool, time_point now) {
   last_now_ = now;
   resync_ = again;
+  spectators_.clear();  // those who are there are announced now
+  if (!is_extended()) bans_.clear();
+  if (!has(capabilities(), Capability::room_info)) info_.reset();
   handler_->on_created(response, again, now);
 }
 
 bool Host::received(byte_view message, time_point now) {
   last_now_ = now;
+  if (const auto extended = read_extended(message)) {
+    return *extended == Extended::member_event && received_members(message, now);
+  }
   const result<ToHost> kind = read_to_host(message);
   const result<std::uint16_t> id = read_player_id(message);
   if (!kind || !id) return false;
@@ -73,6 +126,31 @@ bool Host::received(byte_view message, time_point now) {
       break;  // the first is heard elsewhere
   }
   return false;
+}
+
+bool Host::received_members(byte_view message, time_point now) {
+  if (!has(capabilities(), Capability::member_events)) return false;
+  const result<std::vector<MemberEvent>> events = decode_member_events(message);
+  if (!events) return false;
+  for (const MemberEvent& event : *events) {
+    if (!is_joined()) break;
+    if ((event.flags & spectator_flag) != 0) take_spectator(event);
+    handler_->on_member(event, now);
+  }
+  return true;
+}
+
+// There is no NEW_CLIENT for a spectator, but it needs the state as a player does.
+void Host::take_spectator(const MemberEvent& event) {
+  const std::uint16_t id = event.player_id;
+  if (event.change == MemberChange::joined || event.change == MemberChange::back) {
+    spectators_.insert(id);
+    newcomers_.insert(id);
+  } else {
+    spectators_.erase(id);
+    newcomers_.erase(id);
+    kicks_.erase(id);
+  }
 }
 
 // Said again of somebody who is there, it means that a player came back and needs the state.
@@ -105,6 +183,8 @@ void Host::parted(bool is_final) {
   blocked_ = false;
   if (!is_final) return;
   kicks_.clear();
+  bans_.clear();
+  info_.reset();
   timers_.clear();
   due_.clear();
 }
@@ -114,15 +194,23 @@ void Host::parted(bool is_final) {
 bool Host::has_to_speak() const noexcept {
   if (!is_joined() || blocked_) return false;
   if (!deltas_.empty() || reset_ || !newcomers_.empty() || !kicks_.empty()) return true;
-  return resync_ && !members_.empty();
+  if (!targeted_.empty() || !bans_.empty() || info_) return true;
+  return resync_ && has_audience();
 }
 
 void Host::end_turn(time_point now) {
   last_now_ = now;
-  if (!has_to_speak() || !send_kicks()) return;
-  if (members_.empty()) return forget_turn();
+  if (!has_to_speak() || !send_kicks() || !send_info()) return;
+  if (!has_audience()) return forget_turn();
+  send_to_audience();
+  send_targeted();
+}
+
+void Host::send_to_audience() {
   if (resync_) {
-    forget_turn();
+    newcomers_.clear();
+    deltas_.clear();
+    reset_.reset();
     if (send_state(FromHost::reset, handler_->full_state())) {
       resync_ = false;
       ++counts_.resyncs;
@@ -146,7 +234,33 @@ bool Host::send_kicks() {
     if (!say(FromHost::client_gets_kicked, byte_view{kick}.subspan(message_id_size))) return false;
     kicks_.erase(kicks_.begin());
   }
+  while (!bans_.empty()) {
+    const auto [id, scopes] = *bans_.begin();
+    const auto ban = encode_ban({id, scopes});
+    if (!say(Extended::ban, byte_view{ban}.subspan(message_id_size))) return false;
+    bans_.erase(bans_.begin());
+  }
   return true;
+}
+
+bool Host::send_info() {
+  if (!info_) return true;
+  if (!say(Extended::room_info, byte_view{*info_}.subspan(message_id_size))) return false;
+  info_.reset();
+  return true;
+}
+
+// Last, so that a newcomer has the state before it. What does not fit is lost: it would be late.
+void Host::send_targeted() {
+  const std::vector<std::vector<std::byte>> messages = std::exchange(targeted_, {});
+  targeted_bytes_ = 0;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!say(Extended::targeted, messages[i])) {
+      counts_.targeted_lost += messages.size() - i;
+      return;
+    }
+    ++counts_.targeted;
+  }
 }
 
 bool Host::send_state(FromHost id, byte_view state) {
@@ -160,7 +274,8 @@ bool Host::send_state(FromHost id, byte_view state) {
 }
 
 // False: the connection does not take it. Then everybody is told the whole state when it does.
-bool Host::say(FromHost id, byte_view payload) {
+template <class Id>
+bool Host::say(Id id, byte_view payload) {
   const SendStatus status = send(static_cast<std::uint8_t>(id), payload);
   if (status == SendStatus::queued) return true;
   blocked_ = true;
@@ -173,6 +288,9 @@ void Host::forget_turn() noexcept {
   newcomers_.clear();
   deltas_.clear();
   reset_.reset();
+  counts_.targeted_lost += targeted_.size();
+  targeted_.clear();
+  targeted_bytes_ = 0;
 }
 
 // Timers.

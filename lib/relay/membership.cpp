@@ -3,6 +3,8 @@
 #include <muster/relay/membership.hpp>
 
 #include <muster/outbox.hpp>
+#include <muster/relay/error_text.hpp>
+#include <muster/relay/extension.hpp>
 #include <muster/relay/join_request.hpp>
 #include <muster/url.hpp>
 #include <muster/utf8.hpp>
@@ -13,6 +15,33 @@
 #include <variant>
 
 namespace muster::relay {
+
+namespace {
+
+// A MEMBER_EVENT about all members of a room in which all are announced, each with the longest
+// name.
+constexpr std::size_t max_member_news = 1 + 1000 * (7 + max_name_size);
+
+std::string_view problem_of(const ExtensionConfig& extension) noexcept {
+  if ((extension.capabilities & ~all_capabilities) != 0) {
+    return "extension.capabilities has a bit without a meaning";
+  }
+  if (!extension.name.empty() && !is_display_name(extension.name)) {
+    return "extension.name must be UTF-8 of at most 64 bytes without control characters";
+  }
+  if (extension.seat && (*extension.seat == 0 || *extension.seat == no_seat)) {
+    return "extension.seat must be between 1 and 65534";
+  }
+  if (!extension.password.empty() && extension.mac == nullptr) {
+    return "extension.mac must be set with a password";
+  }
+  if (extension.metadata.size() > max_metadata_size) {
+    return "extension.metadata must have at most 1024 bytes";
+  }
+  return {};
+}
+
+}  // namespace
 
 std::error_code validate(const MemberConfig& config, std::string& problem) {
   using namespace std::chrono_literals;
@@ -46,6 +75,10 @@ std::error_code validate(const MemberConfig& config, std::string& problem) {
   const std::size_t room = std::size_t{config.budget.bytes} - config.budget.reserve_bytes;
   check(std::max(config.max_host_message, config.max_client_message) + 14 <= room,
         "budget.bytes must hold the largest message and the reserve");
+  if (config.extension) {
+    const std::string_view sentence = problem_of(*config.extension);
+    check(sentence.empty(), sentence);
+  }
   return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
 }
 
@@ -61,8 +94,9 @@ Membership::Membership(const MemberConfig& config, Role role, Dialer& dialer, Ou
 
 std::size_t Membership::receive_limit() const noexcept {
   // The relay puts the sender's id into what a client sent.
-  return role_ == Role::player ? config_.max_host_message
-                               : config_.max_client_message + client_id_size;
+  const std::size_t limit = role_ == Role::player ? config_.max_host_message
+                                                  : config_.max_client_message + client_id_size;
+  return config_.extension ? std::max(limit, max_member_news) : limit;
 }
 
 std::error_code Membership::start(time_point now) {
@@ -75,16 +109,41 @@ std::error_code Membership::start(time_point now) {
   return {};
 }
 
-void Membership::dial(time_point now) {
-  const JoinRequest request{.game_id = config_.game_id,
-                            .room_id = config_.room_id,
-                            .rule_variation = config_.rule_variation,
-                            .create_room = role_ == Role::host && !token_,
-                            .reconnect_token = token_,
-                            .trailer = {}};
-  if (result<std::vector<std::byte>> encoded = encode_join_request(request); encoded) {
-    request_ = *std::move(encoded);
+std::vector<std::byte> Membership::make_request(const std::optional<Mac::Tag>& proof) {
+  JoinRequest request{.game_id = config_.game_id,
+                      .room_id = config_.room_id,
+                      .rule_variation = config_.rule_variation,
+                      .create_room = role_ == Role::host && !token_,
+                      .reconnect_token = token_,
+                      .trailer = {}};
+  std::vector<std::byte> trailer;
+  if (config_.extension) {
+    const ExtensionConfig& own = *config_.extension;
+    Trailer offer{.capabilities = own.capabilities,
+                  .name = own.name,
+                  .is_spectator = own.is_spectator && role_ == Role::player,
+                  .proof = proof,
+                  .seat = own.seat,
+                  .sequence = asked_sequence_};
+    if (request.create_room) {
+      if (!own.password.empty() && own.mac != nullptr) {
+        offer.password_key = password_key(*own.mac, own.password, config_.game_id, config_.room_id);
+      }
+      if (!own.metadata.empty()) offer.metadata = own.metadata;
+      offer.is_listed = own.is_listed;
+      offer.max_players = own.max_players;
+    }
+    append_trailer(trailer, offer);
+    request.trailer = trailer;
   }
+  result<std::vector<std::byte>> encoded = encode_join_request(request);
+  return encoded ? *std::move(encoded) : std::vector<std::byte>{};  // `start` looked at the ids
+}
+
+void Membership::dial(time_point now) {
+  asked_sequence_ = token_ ? known_sequence() : std::nullopt;
+  was_challenged_ = false;
+  request_ = make_request(std::nullopt);
   state_ = State::connecting;
   deadline_ = now + config_.join_timeout;
   ++attempts_;
@@ -126,6 +185,9 @@ void Membership::on_message(Connection& connection, const Message& message, time
 }
 
 void Membership::take_reply(Connection& connection, byte_view message, time_point now) {
+  if (config_.extension && read_extended(message) == Extended::challenge) {
+    return answer_challenge(connection, message);
+  }
   result<HandshakeReply> reply = decode_handshake_reply(message);
   if (!reply) return reject(connection, "malformed handshake response");
   if (auto* const refusal = std::get_if<HandshakeRefusal>(&reply->outcome); refusal != nullptr) {
@@ -139,6 +201,25 @@ void Membership::take_reply(Connection& connection, byte_view message, time_poin
   if (again && player_id_ && *player_id_ != response.player_id) {
     return reject(connection, "welcomed as another player");
   }
+  // What follows the response means something only to whom offered the extension.
+  result<std::optional<Trailer>> trailer =
+      config_.extension ? decode_trailer(reply->trailer) : std::optional<Trailer>{};
+  if (!trailer) return reject(connection, "malformed handshake response");
+  const bool continues = *trailer && (*trailer)->sequence;
+  if (continues && (*trailer)->sequence != asked_sequence_) {
+    return reject(connection, "welcomed after another change");
+  }
+  if (!again && is_disregarded(*trailer)) {
+    const std::array<std::byte, 1> words = goodbye();
+    return break_off(connection, Parting::refused, CloseReason::finished, 1000,
+                     "the relay disregards what was asked for", {words});
+  }
+  trailer_ = *trailer;
+  if (trailer_) {
+    trailer_->capabilities &= config_.extension->capabilities;
+    trailer_->name = {};
+    trailer_->metadata.reset();
+  }
   state_ = State::joined;
   deadline_ = give_up_at_ = no_deadline;
   knew_room_ = true;
@@ -147,7 +228,39 @@ void Membership::take_reply(Connection& connection, byte_view message, time_poin
   player_id_ = response.player_id;
   ++stats_.welcomes;
   backoff_.went_up(now);
-  welcomed(response, again, now);
+  welcomed(response, again, continues, now);
+}
+
+// A relay that knows nothing of spectators and passwords would make the one a player, and let
+// everybody in without the other.
+bool Membership::is_disregarded(const std::optional<Trailer>& trailer) const noexcept {
+  if (!config_.extension) return false;
+  if (role_ == Role::host) return !trailer && !config_.extension->password.empty();
+  return config_.extension->is_spectator && !(trailer && trailer->is_spectator);
+}
+
+// Once: a second challenge would be an answer to a wrong proof, and the same proof again.
+void Membership::answer_challenge(Connection& connection, byte_view message) {
+  const result<Nonce> nonce = decode_challenge(message);
+  if (!nonce) return reject(connection, "malformed challenge");
+  if (std::exchange(was_challenged_, true)) return reject(connection, "challenged twice");
+  const ExtensionConfig& own = *config_.extension;
+  if (own.password.empty() || own.mac == nullptr) {
+    return break_off(connection, Parting::refused, CloseReason::finished, 1000,
+                     error_text::password_needed);
+  }
+  const Mac::Tag key = password_key(*own.mac, own.password, config_.game_id, config_.room_id);
+  request_ = make_request(own.mac->tag(key, *nonce));
+  connection.send({request_});
+}
+
+void Membership::promote(std::uint64_t token, time_point now) {
+  token_ = token;
+  player_id_ = host_player_id;
+  verdict_ = Parting::promoted;
+  last_words_ = "goes on as the host";
+  state_ = State::closing;
+  deadline_ = now + config_.join_timeout;
 }
 
 // The relay closes after its last words. How it closes may say more, so it gets a moment to do so.
@@ -164,12 +277,12 @@ void Membership::reject(Connection& connection, std::string_view text) {
 
 // Closes from this side; `on_close` follows, and then the verdict counts.
 void Membership::break_off(Connection& connection, Parting verdict, CloseReason reason,
-                           std::uint16_t code, std::string_view text) {
+                           std::uint16_t code, std::string_view text, Message last_words) {
   verdict_ = verdict;
   last_words_ = text;
   state_ = State::closing;
   deadline_ = no_deadline;
-  connection.close(reason, code, text);
+  connection.close(reason, code, text, last_words);
 }
 
 void Membership::on_writable(Connection& connection, time_point now) {
@@ -212,15 +325,18 @@ void Membership::depart(time_point now) {
   Connection* const connection = outbox_->find(connection_);
   if (state_ == State::ended) return;
   if (connection == nullptr) return end(Parting::left, {}, now);
-  const std::array goodbye{role_ == Role::host
-                               ? static_cast<std::byte>(FromHost::server_disconnects)
-                               : static_cast<std::byte>(FromClient::client_disconnects_self)};
   if (!verdict_ || is_passing(*verdict_)) verdict_ = Parting::left;
-  const bool says_goodbye = state_ == State::joined;
+  const std::array<std::byte, 1> words = goodbye();
+  const Message last_words = state_ == State::joined ? Message{words} : Message{};
   state_ = State::closing;
   deadline_ = no_deadline;
   last_words_.clear();
-  connection->close(CloseReason::finished, 1000, {}, says_goodbye ? Message{goodbye} : Message{});
+  connection->close(CloseReason::finished, 1000, {}, last_words);
+}
+
+std::array<std::byte, 1> Membership::goodbye() const noexcept {
+  return {role_ == Role::host ? static_cast<std::byte>(FromHost::server_disconnects)
+                              : static_cast<std::byte>(FromClient::client_disconnects_self)};
 }
 
 void Membership::on_drain(time_point now) { depart(now); }

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, parting_count> names{
     "too_slow",        "host_away",      "still_connected", "left",         "gave_up",
     "refused",         "unknown_game",   "room_exists",     "no_such_room", "room_is_full",
     "invalid_token",   "kicked",         "superseded",      "room_over",    "protocol_error",
+    "promoted",
 };
 
 struct TextRule {

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -19,9 +20,9 @@ namespace muster::relay {
 /// Creates a room, and runs its game.
 ///
 /// What the game wants to say is collected during a turn and leaves at its end, in this order:
-/// kicks; the reset, if there was one, which takes the place of the deltas before it; all deltas as
-/// one message; and last, if players arrived and no reset reached them, the whole state for them.
-/// Nothing is sent while nobody is there to hear it.
+/// kicks and bans; the reset, if there was one, which takes the place of the deltas before it; all
+/// deltas as one message; if players arrived and no reset reached them, the whole state for them;
+/// and last what is for some of them alone. Nothing is sent while nobody is there to hear it.
 ///
 /// A turn is a pass of the loop: it ends in `advance`, which the loop calls at the end of a pass in
 /// which there was something to say. Whoever uses verbs outside of the loop's calls ends the turn
@@ -59,6 +60,11 @@ class Host final : public Membership {
 
     /// A timer is due; it is not set any more.
     virtual void on_timer(std::uint16_t id, time_point now) { (void)id, (void)now; }
+
+    /// With `Capability::member_events`: what became of a member, in front of the arrival or
+    /// departure that it leads to; after a welcome, first of all who are there. Of spectators there
+    /// is nothing else.
+    virtual void on_member(const MemberEvent& event, time_point now) { (void)event, (void)now; }
   };
 
   struct Stats : Membership::Stats {
@@ -69,6 +75,8 @@ class Host final : public Membership {
     std::uint64_t states = 0;             ///< FULL_UPDATE and RESET messages sent
     std::uint64_t states_too_large = 0;   ///< above `max_host_message`; not sent
     std::uint64_t resyncs = 0;            ///< states sent because updates had been lost
+    std::uint64_t targeted = 0;           ///< TARGETED messages sent
+    std::uint64_t targeted_lost = 0;      ///< that were accepted, and did not leave
   };
 
   /// The longest that a timer may take.
@@ -90,11 +98,47 @@ class Host final : public Membership {
   /// @error errc::closed        it has ended, or terminates
   std::error_code reset(byte_view state);
 
-  /// Removes a player at the end of the turn, or as soon as the host is back. `on_departure`
-  /// follows when the relay has done it.
+  /// Removes a player or spectator at the end of the turn, or as soon as the host is back.
+  /// `on_departure` follows when the relay has done it.
   /// @error errc::not_found     nobody of that id is there
   /// @error errc::closed        it has ended, or terminates
   std::error_code kick(std::uint16_t id);
+
+  // With the extension. What is said while the host is away may find a relay without it, and is
+  // dropped then.
+
+  /// Sends a message to some players, spectators too, whether they have the state or not. It leaves
+  /// at the end of the turn, behind all that the turn says to everybody; those that are not there,
+  /// or do not have `Capability::targeted`, are passed over.
+  ///
+  /// What was on its way when a connection broke is lost, as are messages of a turn in which the
+  /// relay takes nothing more (counted): no state contains them.
+  /// @param players   may be empty: nothing is sent
+  /// @param payload   may be empty
+  /// @error errc::too_large     above `max_host_message`, the players included, or too many of them
+  /// @error errc::over_budget   too much waits
+  /// @error errc::wrong_state   away, or `Capability::targeted` is not granted
+  /// @error errc::closed        it has ended, or terminates
+  std::error_code send_to(std::span<const std::uint16_t> players, byte_view payload);
+
+  /// The same, to everybody but these.
+  std::error_code send_to_all_but(std::span<const std::uint16_t> players, byte_view payload);
+
+  /// Says whether newcomers are admitted, whether the relay may list the room, and what is said
+  /// about it. Leaves at the end of the turn, or as soon as the host is back; only the latest
+  /// counts.
+  /// @param metadata   at most `max_metadata_size` bytes
+  /// @error errc::too_large     too much metadata
+  /// @error errc::wrong_state   `Capability::room_info` is not granted
+  /// @error errc::closed        it has ended, or terminates
+  std::error_code set_info(bool is_open, bool is_listed, byte_view metadata);
+
+  /// Removes a player or spectator like `kick`, and keeps its user or its address out for as long
+  /// as the room lasts. For both, call it twice in one turn. One that is away can be banned too.
+  /// @error errc::bad_value     the host's own id
+  /// @error errc::wrong_state   the relay does not know the extension
+  /// @error errc::closed        it has ended, or terminates
+  std::error_code ban(std::uint16_t id, BanScope scope);
 
   /// Sets a timer, in place of the one of that id. It also fires while the host is away, never in
   /// the pass that set it, and not after the end.
@@ -112,8 +156,11 @@ class Host final : public Membership {
   /// Ends the room for everybody: `on_end(left)` follows, at once if there is no connection.
   void terminate(time_point now) { depart(now); }
 
-  /// Who is there, the host not counted.
+  /// Which players are there, the host not counted.
   [[nodiscard]] const std::set<std::uint16_t>& members() const noexcept { return members_; }
+
+  /// Who watches; known with `Capability::member_events` alone.
+  [[nodiscard]] const std::set<std::uint16_t>& spectators() const noexcept { return spectators_; }
 
   void advance(time_point now) override;
   [[nodiscard]] time_point next_deadline() const noexcept override;
@@ -130,29 +177,45 @@ class Host final : public Membership {
     }
   };
 
-  void welcomed(const HandshakeResponse& response, bool again, time_point now) override;
+  void welcomed(const HandshakeResponse& response, bool again, bool continues,
+                time_point now) override;
   bool received(byte_view message, time_point now) override;
   void writable(time_point now) override;
   void parted(bool is_final) override;
 
+  bool received_members(byte_view message, time_point now);
+  void take_spectator(const MemberEvent& event);
+  std::error_code target(bool all_but, std::span<const std::uint16_t> players, byte_view payload);
   void arrive(std::uint16_t id, time_point now);
   void depart_player(std::uint16_t id, time_point now);
   void fire_timers(time_point now);
   [[nodiscard]] bool has_to_speak() const noexcept;
+  [[nodiscard]] bool has_audience() const noexcept {
+    return !members_.empty() || !spectators_.empty();
+  }
+  void send_to_audience();
   bool send_kicks();
+  bool send_info();
+  void send_targeted();
   bool send_state(FromHost id, byte_view state);
-  bool say(FromHost id, byte_view payload);
+  template <class Id>
+  bool say(Id id, byte_view payload);
   void forget_turn() noexcept;
 
   Handler* handler_;
   Stats counts_;
   std::set<std::uint16_t> members_;
+  std::set<std::uint16_t> spectators_;
   std::set<std::uint16_t> newcomers_;  // announced, and without a state of ours
   std::set<std::uint16_t> kicks_;
+  std::map<std::uint16_t, std::uint8_t> bans_;  // their scopes
   std::vector<std::byte> deltas_;
   std::optional<std::vector<std::byte>> reset_;
-  bool resync_ = false;   // the players may have missed something
-  bool blocked_ = false;  // the connection's budget is full
+  std::vector<std::vector<std::byte>> targeted_;  // without their ids
+  std::size_t targeted_bytes_ = 0;
+  std::optional<std::vector<std::byte>> info_;  // a ROOM_INFO that the relay was not told yet
+  bool resync_ = false;                         // the players may have missed something
+  bool blocked_ = false;                        // the connection's budget is full
   std::map<std::uint16_t, Due> timers_;
   std::set<Due> due_;
   std::uint64_t next_sequence_ = 0;

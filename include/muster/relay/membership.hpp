@@ -5,10 +5,13 @@
 #include <muster/backoff.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
+#include <muster/mac.hpp>
+#include <muster/relay/extension.hpp>
 #include <muster/relay/message.hpp>
 #include <muster/relay/parting.hpp>
 #include <muster/service.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +31,31 @@ struct Reconnect {
   /// How long it may be without a welcome before it gives up, 1 s to 24 h. A relay forgets tokens.
   duration give_up_after = std::chrono::minutes{5};
   Backoff::Config backoff{};
+};
+
+/// What a member uses of the protocol's extension, and what it says about itself and its room. A
+/// relay that does not know the extension ignores all of it: `Membership::capabilities` says what
+/// there is.
+/// @source docs/protocol/relay.md, "The extension"
+struct ExtensionConfig {
+  Capabilities capabilities = 0;  ///< what the member wants to use
+
+  std::string name{};  ///< to show to others; empty, or see `is_display_name`
+
+  /// To watch only. A relay that would have it play instead is left: `refused`.
+  bool is_spectator = false;  ///< players only
+
+  std::optional<std::uint16_t> seat{};  ///< the seat that is wished for, 1 to 65534
+
+  /// Of a host: who joins must know it, and a relay that cannot ask for it is left: `refused`. Of a
+  /// player: proves that it does. Empty: none.
+  std::string password{};
+  Mac* mac = nullptr;  ///< for a password alone; must outlive the member
+
+  // Of a host that creates a room.
+  std::vector<std::byte> metadata{};           ///< about the room, at most 1024 bytes
+  bool is_listed = false;                      ///< the relay may list the room
+  std::optional<std::uint16_t> max_players{};  ///< a limit below the game's
 };
 
 /// Which room, where, and within which limits: for players and hosts alike.
@@ -55,6 +83,9 @@ struct MemberConfig {
 
   /// What may wait for the relay; the largest message must fit.
   Budget budget{.bytes = 4 * 1024 * 1024};
+
+  /// Nothing: the extension is not offered.
+  std::optional<ExtensionConfig> extension{};
 };
 
 /// @error errc::invalid_config   with a sentence about the first field that is wrong in `problem`
@@ -125,6 +156,17 @@ class Membership : public Service {
   /// Of the latest welcome; nothing before the first.
   [[nodiscard]] std::optional<std::uint16_t> player_id() const noexcept { return player_id_; }
 
+  /// What the latest welcome grants; nothing before the first, and of a relay without the
+  /// extension.
+  [[nodiscard]] Capabilities capabilities() const noexcept {
+    return trailer_ ? trailer_->capabilities : 0;
+  }
+
+  /// The seat that the latest welcome gave; nothing for spectators and hosts without one.
+  [[nodiscard]] std::optional<std::uint16_t> seat() const noexcept {
+    return trailer_ && trailer_->seat != no_seat ? trailer_->seat : std::nullopt;
+  }
+
   void advance(time_point now) override;
   [[nodiscard]] time_point next_deadline() const noexcept override;
 
@@ -138,7 +180,9 @@ class Membership : public Service {
   // What the role adds.
 
   /// The relay said welcome. `again`: a token was presented, so the relay knew this member.
-  virtual void welcomed(const HandshakeResponse& response, bool again, time_point now) = 0;
+  /// `continues`: what follows goes on after the change that `known_sequence` named.
+  virtual void welcomed(const HandshakeResponse& response, bool again, bool continues,
+                        time_point now) = 0;
 
   /// A message in the room, not empty and no SERVER_ERROR. False: it is malformed.
   virtual bool received(byte_view message, time_point now) = 0;
@@ -148,6 +192,11 @@ class Membership : public Service {
 
   /// The member is out of its room, for now or for good.
   virtual void parted(bool is_final) = 0;
+
+  /// The number of the last change that the role has seen, if it knows one.
+  [[nodiscard]] virtual std::optional<std::uint64_t> known_sequence() const noexcept {
+    return std::nullopt;
+  }
 
   // What the role uses.
 
@@ -159,6 +208,13 @@ class Membership : public Service {
 
   /// Says goodbye and closes, or ends at once if there is no connection.
   void depart(time_point now);
+
+  /// The relay made this player the host. The connection stays until another one takes it over, at
+  /// most `join_timeout`; then it is over.
+  void promote(std::uint64_t token, time_point now);
+
+  /// Whether the relay answered with a trailer, and so knows the extension.
+  [[nodiscard]] bool is_extended() const noexcept { return trailer_.has_value(); }
 
   /// Whether the end is decided, though its connection may still be there.
   [[nodiscard]] bool is_over() const noexcept {
@@ -176,11 +232,15 @@ class Membership : public Service {
   void on_drain(time_point now) final;
 
   void dial(time_point now);
+  [[nodiscard]] std::vector<std::byte> make_request(const std::optional<Mac::Tag>& proof);
   void take_reply(Connection& connection, byte_view message, time_point now);
+  void answer_challenge(Connection& connection, byte_view message);
+  [[nodiscard]] bool is_disregarded(const std::optional<Trailer>& trailer) const noexcept;
   void hear_last_words(std::string text, time_point now);
   void reject(Connection& connection, std::string_view text);
   void break_off(Connection& connection, Parting verdict, CloseReason reason, std::uint16_t code,
-                 std::string_view text);
+                 std::string_view text, Message last_words = {});
+  [[nodiscard]] std::array<std::byte, 1> goodbye() const noexcept;
   void lost(Parting parting, std::string_view text, time_point now);
   void end(Parting parting, std::string_view text, time_point now);
   [[nodiscard]] std::size_t receive_limit() const noexcept;
@@ -198,7 +258,10 @@ class Membership : public Service {
   std::vector<std::byte> request_;  // the JoinRequest of the present connection
   std::optional<std::uint64_t> token_;
   std::optional<std::uint16_t> player_id_;
-  std::optional<Parting> verdict_;  // decided here, whatever the transport says
+  std::optional<Trailer> trailer_;               // of the latest welcome; without its views
+  std::optional<std::uint64_t> asked_sequence_;  // in the present JoinRequest
+  bool was_challenged_ = false;                  // on the present connection
+  std::optional<Parting> verdict_;               // decided here, whatever the transport says
   std::string last_words_;
   std::uint32_t attempts_ = 0;  // since the last welcome
   time_point give_up_at_ = no_deadline;

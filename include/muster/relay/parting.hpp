@@ -36,9 +36,10 @@ enum class Parting : std::uint8_t {
   superseded,      ///< its token was used by another connection
   room_over,       ///< the host ended the room, or did not come back
   protocol_error,  ///< one side sent what the other does not understand
+  promoted,        ///< it is the host now, see `Player::Handler::on_promoted`
 };
 
-inline constexpr std::size_t parting_count = static_cast<std::size_t>(Parting::protocol_error) + 1;
+inline constexpr std::size_t parting_count = static_cast<std::size_t>(Parting::promoted) + 1;
 
 [[nodiscard]] constexpr bool is_passing(Parting parting) noexcept {
   return parting <= Parting::still_connected;

@@ -5,6 +5,7 @@
 #include <muster/memory/dialer.hpp>
 #include <muster/memory/network.hpp>
 #include <muster/relay/error_text.hpp>
+#include <muster/relay/extension.hpp>
 #include <muster/relay/host.hpp>
 #include <muster/relay/join_request.hpp>
 #include <muster/relay/player.hpp>
@@ -12,6 +13,7 @@
 #include "support/vectors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -25,6 +27,17 @@ inline constexpr const char* relay_url = "ws://relay.test/ws";
 
 inline std::string text_of(muster::byte_view bytes) { return std::string{muster::as_text(bytes)}; }
 
+/// Such as "0 joined 3 seat 1 Zoe"; the first is the flags.
+inline std::string text_of(const muster::relay::MemberEvent& event) {
+  constexpr std::array names{"joined", "away", "back", "left", "kicked", "expired"};
+  std::string text = std::to_string(event.flags) + " " +
+                     names.at(static_cast<std::size_t>(event.change)) + " " +
+                     std::to_string(event.player_id);
+  if (event.seat != muster::relay::no_seat) text += " seat " + std::to_string(event.seat);
+  if (!event.name.empty()) text += " " + std::string{event.name};
+  return text;
+}
+
 /// Answers every JoinRequest as it is told, and writes down what comes.
 class ScriptedRelay final : public muster::Service {
  public:
@@ -33,6 +46,7 @@ class ScriptedRelay final : public muster::Service {
     std::uint16_t rule_variation = 0;
     bool create_room = false;
     std::optional<std::uint64_t> token;
+    std::string trailer;
     muster::time_point at;
   };
 
@@ -49,7 +63,7 @@ class ScriptedRelay final : public muster::Service {
       if (!request) return;
       joins.push_back({std::string{request->game_id}, std::string{request->room_id},
                        request->rule_variation, request->create_room, request->reconnect_token,
-                       now});
+                       to_hex(request->trailer), now});
       current = &connection;
       answer(connection);
       return;
@@ -69,6 +83,14 @@ class ScriptedRelay final : public muster::Service {
   }
   void welcome(std::uint16_t player, std::uint64_t token = 77) {
     current->send({muster::relay::encode_handshake_response({player, 5, token})});
+  }
+  /// With a trailer behind it.
+  void welcome(std::uint16_t player, const muster::relay::Trailer& trailer,
+               std::uint64_t token = 77) {
+    const auto response = muster::relay::encode_handshake_response({player, 5, token});
+    std::vector<std::byte> message{response.begin(), response.end()};
+    append_trailer(message, trailer);
+    current->send({message});
   }
   /// Last words and a close, as a relay ends a connection.
   void end(std::string_view text, std::uint16_t code = 1008) {
@@ -133,7 +155,33 @@ class PlayerLog : public Log<muster::relay::Player::Handler> {
     value = text_of(state);
   }
 
+  void on_targeted(muster::byte_view payload, muster::time_point) override {
+    add("targeted " + text_of(payload));
+  }
+  void on_member(const muster::relay::MemberEvent& event, muster::time_point) override {
+    add("member " + text_of(event));
+    if (then) then();
+  }
+  void on_host_state(const muster::relay::HostState& state, muster::time_point) override {
+    add("host " + std::to_string(static_cast<int>(state.presence)) + " " +
+        std::to_string(state.player_id) + " " + std::to_string(state.remaining_ms));
+  }
+  void on_room_info(const muster::relay::RoomInfo& info, muster::time_point) override {
+    add(std::string{info.is_open ? "open" : "closed"} + (info.is_listed ? " listed " : " ") +
+        text_of(info.metadata));
+  }
+  bool on_host_offer(muster::duration remaining, muster::time_point) override {
+    add("offer " + std::to_string(remaining / std::chrono::milliseconds{1}));
+    return accepts;
+  }
+  void on_promoted(std::uint64_t token, muster::time_point) override {
+    add("promoted " + std::to_string(token));
+    if (promoted) promoted(token);
+  }
+
   std::function<void()> then;
+  std::function<void(std::uint64_t)> promoted;
+  bool accepts = false;
   std::string value;  // a state is a text, and a delta what follows it
 };
 
@@ -161,6 +209,10 @@ class HostLog : public Log<muster::relay::Host::Handler> {
   void on_timer(std::uint16_t id, muster::time_point now) override {
     add("timer " + std::to_string(id));
     if (timer) timer(id, now);
+  }
+
+  void on_member(const muster::relay::MemberEvent& event, muster::time_point) override {
+    add("member " + text_of(event));
   }
 
   std::function<void(std::uint16_t, const std::string&, muster::time_point)> rpc;
