@@ -58,6 +58,12 @@ bool Address::is_v4() const noexcept {
   return std::equal(mapped_prefix.begin(), mapped_prefix.end(), ip.begin());
 }
 
+Address Address::network() const noexcept {
+  Address network{ip, 0};
+  if (!is_v4()) std::fill(network.ip.begin() + 8, network.ip.end(), std::uint8_t{0});
+  return network;
+}
+
 std::string Address::to_string(bool with_port) const {
   std::string out;
   if (is_v4()) {

@@ -24,20 +24,20 @@ using namespace muster;
 using namespace std::chrono_literals;
 
 struct Chat final : Service {  // what the room does
-  explicit Chat(Outbox& outbox) : room(1, {.max_members = 100, .first_id = 1}, outbox, this) {}
-  void on_open(Connection& who, time_point) override {
-    if (!room.next_id()) return who.close(CloseReason::refused, 1013, "the room is full");
-    room.admit(who, 0);
+  explicit Chat(Outbox& outbox) : room(1, {.first_id = 1}, outbox, this) {}
+  void on_open(Connection& who, time_point now) override {
+    if (!room.next_id(now, 100)) return who.close(CloseReason::refused, 1013, "the room is full");
+    room.admit(who, now);
     room.audience(0).join(who);
     tell(who, " is here");
   }
   void on_message(Connection& who, const Message& message, time_point) override {
     if (message.kind == MessageKind::text) tell(who, ": ", message.bytes);
   }
-  void on_close(Connection& who, const CloseInfo&, time_point) override {
+  void on_close(Connection& who, const CloseInfo&, time_point now) override {
     if (who.context<Room::Member>() == nullptr) return;  // it never got in
     tell(who, " has left");
-    room.remove(*who.context<Room::Member>());
+    room.remove(*who.context<Room::Member>(), now);
   }
   void tell(const Connection& who, const char* what, byte_view text = {}) {
     const std::string front = std::to_string(who.context<Room::Member>()->id) + what;

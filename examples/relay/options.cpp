@@ -216,10 +216,10 @@ const std::vector<Key>& keys() {
           "client_budget_frames", "", 8, 65000,
           [](Options & o) -> auto& { return o.relay.client_budget.frames; }),
       choice(
-          "window", windows, [](Options & o) -> auto& { return o.relay.window.kind; }),
+          "window", windows, [](Options & o) -> auto& { return o.relay.rooms.window.kind; }),
       time_span<milliseconds>(
           "window_ms", "1", "1000", Zero::forbidden,
-          [](Options & o) -> auto& { return o.relay.window.length; }),
+          [](Options & o) -> auto& { return o.relay.rooms.window.length; }),
 
       whole_number(
           "max_message", "bytes", 125, 1 << 30,
@@ -342,7 +342,7 @@ void settle(Options& options, const File& file) {
   auto& relay = options.relay;
   auto& websocket = options.websocket;
 
-  const bool has_window = relay.window.kind != FlushWindow::Kind::end_of_pass;
+  const bool has_window = relay.rooms.window.kind != FlushWindow::Kind::end_of_pass;
   if (has_window && !file.has("window_ms")) {
     throw Mistake{file.where("window") +
                   "this window needs window_ms, a number of milliseconds from 1 to 1000"};
@@ -402,7 +402,7 @@ void settle(Options& options, const File& file) {
 
 muster::relay::GameConfig built_in_games() {
   muster::relay::GameConfig games;
-  games.max_players = {{"cursors", 0}, {"demo", 0}, {"tic-tac-toe", 2}, {"trictrac", 10}};
+  games.games = {{"cursors", {}}, {"demo", {}}, {"tic-tac-toe", {2}}, {"trictrac", {10}}};
   return games;
 }
 

@@ -42,7 +42,7 @@ muster::asio::Loop::Config loop_config(const Options& options) {
 Server::Server(asio::io_context& context, const Options& options)
     : options_(options),
       loop_(context, loop_config(options)),
-      relay_(options.relay, loop_.outbox(), entropy_),
+      relay_(options.relay, loop_.outbox(), entropy_, mac_),
       server_(loop_, options.websocket, entropy_, router_),
       started_(loop_.now()) {
   router_.route("/ws", relay_)

@@ -5,6 +5,7 @@
 #include "metrics.hpp"
 #include "options.hpp"
 
+#include <muster/asio/hmac_sha256.hpp>
 #include <muster/asio/loop.hpp>
 #include <muster/asio/system_entropy.hpp>
 #include <muster/asio/websocket_server.hpp>
@@ -42,6 +43,7 @@ class Server {
 
   Options options_;
   muster::asio::SystemEntropy entropy_;
+  muster::asio::HmacSha256 mac_;
   muster::asio::Loop loop_;
   muster::relay::Service relay_;
   muster::Router router_;

@@ -18,6 +18,9 @@ struct Address {
   [[nodiscard]] static Address v4(std::uint32_t ip_host_order, std::uint16_t port) noexcept;
   [[nodiscard]] bool is_v4() const noexcept;
 
+  /// What limits and bans count as one: an IPv4 address, or the /64 of an IPv6 address; no port.
+  [[nodiscard]] Address network() const noexcept;
+
   /// "192.0.2.1:80", "[2001:db8::1]:80"; without the port when `with_port` is false.
   [[nodiscard]] std::string to_string(bool with_port = true) const;
 

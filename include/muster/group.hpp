@@ -30,6 +30,7 @@ struct FlushWindow {
   [[nodiscard]] static constexpr FlushWindow tick(duration length = duration{0}) noexcept {
     return {Kind::tick, length};
   }
+  friend bool operator==(const FlushWindow&, const FlushWindow&) = default;
 };
 
 /// The members of an audience: a room's synced players, the subscribers of one view.

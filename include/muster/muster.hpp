@@ -31,6 +31,8 @@
 
 #include <muster/memory/dialer.hpp>
 #include <muster/memory/network.hpp>
+#include <muster/relay/authenticator.hpp>
+#include <muster/relay/authority.hpp>
 #include <muster/relay/ending.hpp>
 #include <muster/relay/error_text.hpp>
 #include <muster/relay/extension.hpp>
@@ -40,11 +42,15 @@
 #include <muster/relay/join_request.hpp>
 #include <muster/relay/membership.hpp>
 #include <muster/relay/message.hpp>
+#include <muster/relay/observer.hpp>
 #include <muster/relay/parting.hpp>
 #include <muster/relay/player.hpp>
+#include <muster/relay/room_rules.hpp>
 #include <muster/relay/service.hpp>
+#include <muster/relay/state_cache.hpp>
 #include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
+#include <muster/room/token.hpp>
 #include <muster/websocket/close_code.hpp>
 #include <muster/websocket/endpoint.hpp>
 #include <muster/websocket/frame_codec.hpp>

@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,7 +44,14 @@ class Handler {
   errc reason = errc::bad_value;
 
   bool null() { return value("null"); }
-  bool boolean(bool given) { return value(given ? "true" : "false"); }
+  bool boolean(bool given) {
+    if (depth_ == 2 && key_ == "migrate_host") {
+      if (rules_.migrate_host) return repeated();
+      rules_.migrate_host = given;
+      return true;
+    }
+    return value(given ? "true" : "false");
+  }
   bool number_integer(number_integer_t given) { return value(std::to_string(given)); }
   bool number_float(number_float_t, const string_t& token) { return value(token); }
   bool binary(binary_t&) { return value("binary data"); }
@@ -51,7 +61,17 @@ class Handler {
         given <= std::numeric_limits<std::uint16_t>::max()) {
       if (has_limit_) return repeated();
       has_limit_ = true;
-      limit_ = static_cast<std::uint16_t>(given);
+      rules_.max_players = static_cast<std::uint16_t>(given);
+      return true;
+    }
+    if (depth_ == 2 && key_ == "state_cache" && given <= max_state_cache) {
+      if (rules_.state_cache) return repeated();
+      rules_.state_cache = given;
+      return true;
+    }
+    if (depth_ == 2 && key_ == "flush_window_ms" && given <= max_window_ms) {
+      if (window_length_) return repeated();
+      window_length_ = std::chrono::milliseconds{given};
       return true;
     }
     return value(std::to_string(given));
@@ -64,6 +84,10 @@ class Handler {
       name_ = std::move(given);
       return true;
     }
+    if (depth_ == 2 && key_ == "slow_member") {
+      return choose(slow_members, given, rules_.slow_member);
+    }
+    if (depth_ == 2 && key_ == "flush_window") return choose(windows, given, window_kind_);
     return value(in_quotes(given));
   }
 
@@ -81,6 +105,9 @@ class Handler {
     if (depth_ == 1) {
       ++entry_;
       has_name_ = has_limit_ = false;
+      rules_ = {};
+      window_kind_.reset();
+      window_length_.reset();
       key_.clear();
     } else if (!value("an object")) {
       return false;
@@ -93,7 +120,8 @@ class Handler {
     if (depth_ != 1) return true;
     if (!has_name_) return fail("has no key \"name\"", "it must be a text");
     if (!has_limit_) return fail("has no key \"max_players\"", limit_rule);
-    config.max_players.insert_or_assign(name_, limit_);
+    if (!take_window()) return false;
+    config.games.insert_or_assign(name_, rules_);
     return true;
   }
 
@@ -120,7 +148,55 @@ class Handler {
   static constexpr std::string_view limit_rule =
       "it must be a whole number from 0 (no limit) to 65535";
 
-  // A value that is none of the two that are wanted: fine under a key that is not ours.
+  static constexpr std::uint64_t max_state_cache = 64 * 1024 * 1024;
+  static constexpr std::uint64_t max_window_ms = 10'000;
+  using Kind = FlushWindow::Kind;
+  static constexpr std::array<std::pair<std::string_view, Kind>, 3> windows{
+      {{"end_of_pass", Kind::end_of_pass}, {"lead", Kind::lead}, {"tick", Kind::tick}}};
+  static constexpr std::array<std::pair<std::string_view, SlowMember>, 3> slow_members{
+      {{"resync", SlowMember::resync}, {"drop", SlowMember::drop}, {"close", SlowMember::close}}};
+
+  // What the keys that are muster's own may have.
+  struct Rule {
+    std::string_view key;
+    std::string_view allowed;
+  };
+  static constexpr std::array<Rule, 5> rules{{
+      {"migrate_host", "it must be true or false"},
+      {"state_cache", "it must be a whole number of bytes from 0 (none) to 67108864"},
+      {"flush_window", "it must be \"end_of_pass\", \"lead\" or \"tick\""},
+      {"flush_window_ms", "it must be a whole number of milliseconds from 0 to 10000"},
+      {"slow_member", "it must be \"resync\", \"drop\" or \"close\""},
+  }};
+
+  template <class T, std::size_t count>
+  bool choose(const std::array<std::pair<std::string_view, T>, count>& choices,
+              std::string_view given, std::optional<T>& out) {
+    if (out) return repeated();
+    for (const auto& [name, choice] : choices) {
+      if (name == given) out = choice;
+    }
+    return out ? true : value(in_quotes(given));
+  }
+
+  // The two keys of a window make one value.
+  bool take_window() {
+    if (!window_kind_) {
+      return window_length_
+                 ? fail("has \"flush_window_ms\" and no \"flush_window\"", rules[2].allowed)
+                 : true;
+    }
+    const bool has_length = *window_kind_ != Kind::end_of_pass;
+    const std::chrono::milliseconds length = window_length_.value_or(std::chrono::milliseconds{0});
+    if (has_length && length.count() == 0) {
+      return fail("has a \"flush_window\" without a length",
+                  "\"flush_window_ms\" must be from 1 to 10000");
+    }
+    rules_.window = FlushWindow{*window_kind_, has_length ? length : duration{0}};
+    return true;
+  }
+
+  // A value that is none of those that are wanted: fine under a key that is not ours.
   bool value(std::string_view given) {
     if (depth_ == 0) {
       problem = "the text is " + std::string{given} + "; expected " + std::string{shape};
@@ -136,6 +212,10 @@ class Handler {
     if (key_ == "name") return fail("has the \"name\" " + std::string{given}, "it must be a text");
     if (key_ == "max_players") {
       return fail("has the \"max_players\" " + std::string{given}, limit_rule);
+    }
+    for (const Rule& rule : rules) {
+      if (key_ != rule.key) continue;
+      return fail("has the \"" + key_ + "\" " + std::string{given}, rule.allowed);
     }
     return true;
   }
@@ -159,7 +239,9 @@ class Handler {
   bool has_name_ = false;
   bool has_limit_ = false;
   string_t name_;
-  std::uint16_t limit_ = 0;
+  GameRules rules_;
+  std::optional<Kind> window_kind_;
+  std::optional<std::chrono::milliseconds> window_length_;
 };
 
 }  // namespace

@@ -7,8 +7,29 @@
 #include <muster/relay/message.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace muster::relay {
+
+namespace {
+
+constexpr std::size_t max_user_size = 128;
+
+// A connection's context is its member of a room; or its `Joiner` with this bit, until it has
+// joined or was refused; and nothing once it was told to go.
+constexpr std::uintptr_t joiner_bit = 1;
+
+}  // namespace
+
+void Admission::admit(std::string_view user) {
+  const auto service = service_.lock();
+  if (service == nullptr) return;  // the decision refuses
+  (*service)->admit(std::move(decision_), user);
+}
+
+void Admission::refuse(unsigned status, std::string_view body) {
+  decision_.respond({.status = status, .body = as_bytes(body)});
+}
 
 std::error_code Service::validate(const Config& config, std::string& problem) {
   const auto check = [&problem](bool good, std::string_view sentence) {
@@ -28,6 +49,8 @@ std::error_code Service::validate(const Config& config, std::string& problem) {
         "max_client_message must be between 64 bytes and 64 MiB");
   check(config.max_rooms >= 1 && config.max_rooms <= 10'000'000,
         "max_rooms must be between 1 and 10000000");
+  check(config.max_state_caches <= std::size_t{64} << 30U,
+        "max_state_caches must be at most 64 GiB");
   constexpr std::size_t overhead = 64;  // of a header, of two bytes of an id, of the welcome
   check(is_valid(config.host_budget), "host_budget is out of range");
   check(config.host_budget.bytes / 2 >= config.max_client_message + overhead,
@@ -36,57 +59,114 @@ std::error_code Service::validate(const Config& config, std::string& problem) {
   check(config.client_budget.bytes >=
             config.client_budget.reserve_bytes + config.max_host_message + overhead,
         "client_budget must be larger than max_host_message by its reserve and 64 bytes");
-  const FlushWindow& window = config.window;
-  check(window.length >= 0s && window.length <= 10s &&
-            (window.kind != FlushWindow::Kind::tick || window.length >= 1ms),
-        "window must be between 0 and 10 s, and a tick at least 1 ms");
+  if (problem.empty() && relay::validate(config.rooms, problem)) {
+    (void)AddressLimits::validate(config.addresses, problem);
+  }
+  for (const auto& [name, game] : config.games.games) {
+    RoomRules rules;
+    if (game.window) rules.window = *game.window;
+    if (game.state_cache) rules.state_cache = *game.state_cache;
+    if (problem.empty()) (void)relay::validate(rules, problem);
+  }
   return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
 }
 
-Service::Service(const Config& config, Outbox& outbox, Entropy& entropy)
-    : config_(config), outbox_(&outbox), entropy_(&entropy) {}
+Service::Service(const Config& config, Outbox& outbox, Entropy& entropy, Mac& mac,
+                 AddressLimits* limits)
+    : config_(config),
+      outbox_(&outbox),
+      entropy_(&entropy),
+      mac_(&mac),
+      limits_(limits),
+      mint_(mac, entropy),
+      caches_{.limit = config.max_state_caches},
+      alive_(std::make_shared<Service*>(this)) {
+  if (limits_ == nullptr) limits_ = &own_limits_.emplace(config.addresses, entropy);
+  context_.owner = this;
+  context_.outbox = &outbox;
+  context_.mint = &mint_;
+  context_.stats = &stats_;
+  context_.caches = &caches_;
+  context_.host_budget = config.host_budget;
+  context_.client_budget = config.client_budget;
+  context_.max_host_message = config.max_host_message;
+  context_.max_client_message = config.max_client_message;
+  context_.capabilities = config.capabilities;
+}
 
 Service::~Service() = default;
 
-// A connection's context is this service until it has joined or was refused, then its member, and
-// nothing once it was told to go.
-bool Service::is_joining(const Connection& connection) const noexcept {
-  return connection.context<void>() == this;
+// Connections before they have joined.
+
+Service::Joiner* Service::joiner_of(const Connection& connection) noexcept {
+  const auto word = reinterpret_cast<std::uintptr_t>(connection.context<void>());
+  return (word & joiner_bit) == 0 ? nullptr : reinterpret_cast<Joiner*>(word & ~joiner_bit);
 }
 
-Room::Member* Service::member_of(const Connection& connection) const noexcept {
-  return is_joining(connection) ? nullptr : connection.context<Room::Member>();
+Room::Member* Service::member_of(const Connection& connection) noexcept {
+  return joiner_of(connection) != nullptr ? nullptr : connection.context<Room::Member>();
 }
 
-std::size_t Service::member_count() const noexcept {
-  std::size_t count = 0;
-  for (const auto& [key, room] : rooms_) count += room->size();
-  return count;
+void Service::forget_joiner(Connection& connection) {
+  Joiner* const joiner = joiner_of(connection);
+  if (joiner == nullptr) return;
+  connection.set_context(nullptr);
+  auto& list = joiner->id == ConnectionId{} ? arriving_ : joiners_;
+  list.erase(joiner->self);
 }
 
-void Service::on_upgrade(const Request&, Decision decision, time_point) {
+void Service::on_upgrade(const Request& request, Decision decision, time_point now) {
   if (draining_) {
     decision.respond({.status = 503, .body = as_bytes("the relay is going away\n")});
+  } else if (authenticator_ != nullptr) {
+    authenticator_->authenticate(request, Admission{std::move(decision), alive_}, now);
   } else {
     decision.accept(*this);
   }
 }
 
+void Service::admit(Decision decision, std::string_view user) {
+  if (draining_ || user.size() > max_user_size) {
+    decision.respond({.status = 503, .body = as_bytes("not now\n")});
+    return;
+  }
+  const auto joiner = arriving_.emplace(arriving_.end());
+  joiner->user = user;
+  joiner->self = joiner;
+  void* const context =
+      reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&*joiner) | joiner_bit);
+  if (!decision.accept(*this, {}, context)) arriving_.erase(joiner);
+}
+
 void Service::on_open(Connection& connection, time_point now) {
-  connection.set_context(this);
+  Joiner* joiner = joiner_of(connection);
+  if (joiner == nullptr) {
+    const auto made = joiners_.emplace(joiners_.end());
+    made->self = made;
+    joiner = &*made;
+    connection.set_context(
+        reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(joiner) | joiner_bit));
+  } else {
+    joiners_.splice(joiners_.end(), arriving_, joiner->self);
+  }
+  joiner->id = connection.id();
+  joiner->deadline = now + config_.join_timeout;
   if (draining_) {
-    refuse(connection, Ending::relay_drains);
+    refuse(connection, Ending::relay_drains, now);
     return;
   }
   connection.limit_receive(config_.max_join_request);
   connection.set_budget(config_.client_budget);
-  if (pending_.size() >= prune_at_) {
-    // Those who came and went must not add up behind one who waits.
-    std::erase_if(pending_, [this](const Pending& pending) { return !is_waiting(pending); });
-    prune_at_ = std::max<std::size_t>(1024, pending_.size() * 2);
-  }
-  pending_.push_back({connection.id(), now + config_.join_timeout});
 }
+
+void Service::refuse(Connection& connection, Ending ending, time_point now, std::string_view text) {
+  if (!connection.is_open()) return;
+  if (context_.observer != nullptr) context_.observer->on_refused(connection.remote(), ending, now);
+  end_connection(connection, ending, stats_.endings, text);
+  forget_joiner(connection);
+}
+
+// Input.
 
 std::size_t Service::receive_limit(const Room::Member* member) const noexcept {
   if (member == nullptr) return config_.max_join_request;
@@ -104,163 +184,347 @@ void Service::on_message(Connection& connection, const Message& message, time_po
     on_fault(connection, {CloseReason::too_large, true, 1009, to_string(errc::too_large)}, now);
     return;
   }
-  if (member == nullptr) {
-    join(connection, message.bytes);
-    return;
+  if (member != nullptr) {
+    auto& room = member->room->owner<HostedRoom>();
+    room.receive(*member, message.bytes, now);
+    if (room.is_over()) reap(room, now);
+  } else if (Joiner* const joiner = joiner_of(connection)) {
+    join(connection, *joiner, message.bytes, now);
   }
-  auto& room = member->room->owner<HostedRoom>();
-  room.receive(*member, message.bytes);
-  if (room.is_over()) reap(room);
 }
 
-void Service::on_overrun(Connection& connection, std::uint32_t, time_point) {
+void Service::on_writable(Connection& connection, time_point) {
+  if (Room::Member* const member = member_of(connection)) {
+    member->room->owner<HostedRoom>().writable(*member);
+  }
+}
+
+void Service::on_overrun(Connection& connection, std::uint32_t lost, time_point now) {
   Room::Member* const member = member_of(connection);
   if (member == nullptr) {
-    refuse(connection, Ending::client_too_slow);
+    refuse(connection, Ending::client_too_slow, now);
     return;
   }
   auto& room = member->room->owner<HostedRoom>();
-  room.end_member(*member,
-                  member->id == host_player_id ? Ending::host_too_slow : Ending::client_too_slow);
-  if (room.is_over()) reap(room);
+  room.overrun(*member, lost, now);
+  if (room.is_over()) reap(room, now);
 }
 
 // What the original sends when reading fails, in front of the close.
-void Service::on_fault(Connection& connection, const CloseInfo& info, time_point) {
-  const bool joined = member_of(connection) != nullptr;
-  const Ending ending = joined ? Ending::connection_lost : Ending::handshake_failed;
+void Service::on_fault(Connection& connection, const CloseInfo& info, time_point now) {
+  Room::Member* const member = member_of(connection);
+  const Ending ending = member != nullptr ? Ending::connection_lost : Ending::handshake_failed;
   ++stats_.endings[static_cast<std::size_t>(ending)];
   const std::vector<std::byte> last_words = encode_server_error(rule_of(ending).text);
   connection.close(info.reason, info.code, info.text, {last_words});
-  if (joined) {
-    drop(connection);
-  } else {
-    connection.set_context(nullptr);
+  if (member == nullptr) {
+    forget_joiner(connection);
+    return;
   }
+  auto& room = member->room->owner<HostedRoom>();
+  room.lost(*member, now);
+  if (room.is_over()) reap(room, now);
 }
 
-void Service::on_close(Connection& connection, const CloseInfo&, time_point) {
-  if (is_joining(connection)) {
-    ++stats_.endings[static_cast<std::size_t>(Ending::handshake_failed)];
-  } else if (member_of(connection) != nullptr) {
+void Service::on_close(Connection& connection, const CloseInfo&, time_point now) {
+  if (const Joiner* const joiner = joiner_of(connection)) {
+    // One that never opened has sent nothing and was told nothing.
+    if (joiner->id != ConnectionId{}) {
+      ++stats_.endings[static_cast<std::size_t>(Ending::handshake_failed)];
+    }
+    forget_joiner(connection);
+  } else if (Room::Member* const member = member_of(connection)) {
     ++stats_.endings[static_cast<std::size_t>(Ending::connection_lost)];
-    drop(connection);
+    auto& room = member->room->owner<HostedRoom>();
+    room.lost(*member, now);
+    if (room.is_over()) reap(room, now);
   }
 }
 
-void Service::drop(Connection& connection) {
-  Room::Member& member = *member_of(connection);
-  auto& room = member.room->owner<HostedRoom>();
-  room.drop_member(member);
-  if (room.is_over()) reap(room);
-}
-
-void Service::on_drain(time_point) {
+void Service::on_drain(time_point now) {
   draining_ = true;
   while (!rooms_.empty()) {
-    HostedRoom& room = *rooms_.begin()->second;
+    HostedRoom& room = *rooms_.begin()->second.room;
     room.end_all(Ending::relay_drains);
-    reap(room);
+    reap(room, now);
   }
-  for (const Pending& pending : pending_) {
-    Connection* const connection = outbox_->find(pending.id);
-    if (connection != nullptr) refuse(*connection, Ending::relay_drains);
+  while (!joiners_.empty()) {
+    Connection* const connection = outbox_->find(joiners_.front().id);
+    if (connection != nullptr && connection->is_open()) {
+      refuse(*connection, Ending::relay_drains, now);
+    } else {
+      // It is closing, and its end is still to be told.
+      if (connection != nullptr) connection->set_context(nullptr);
+      joiners_.pop_front();
+    }
   }
-  pending_.clear();
 }
 
-bool Service::is_waiting(const Pending& pending) const noexcept {
-  const Connection* const connection = outbox_->find(pending.id);
-  return connection != nullptr && connection->is_open() && is_joining(*connection);
+// Joining.
+
+void Service::join(Connection& connection, Joiner& joiner, byte_view message, time_point now) {
+  // In the order of the original: the first that fails decides what is answered.
+  Arrival arrival{.connection = &connection, .user = joiner.user};
+  result<JoinRequest> decoded = decode_join_request(message);
+  std::vector<std::byte> completed;
+  if (!decoded && decoded.error() == errc::unexpected_end && config_.accept_gen1) {
+    // The first generation ends where the second goes on with an option; here, with none.
+    completed.assign(message.begin(), message.end());
+    completed.push_back(std::byte{0});
+    decoded = decode_join_request(completed);
+    arrival.is_gen1 = true;
+  }
+  if (!decoded) return refuse(connection, Ending::bad_join_request, now);
+  const JoinRequest& request = *decoded;
+  if (config_.capabilities != 0) {
+    const result<std::optional<Trailer>> trailer = decode_trailer(request.trailer);
+    if (!trailer) return refuse(connection, Ending::bad_join_request, now);
+    arrival.extension = *trailer;
+  }
+  if (request.game_id.size() > config_.max_id_size ||
+      request.room_id.size() > config_.max_id_size) {
+    return refuse(connection, Ending::id_too_long, now);
+  }
+  const GameRules* const game = config_.games.find(request.game_id);
+  if (game == nullptr) {
+    return refuse(connection, Ending::unknown_game, now, error_text::unknown_game(request.game_id));
+  }
+  auto found = rooms_.find({request.game_id, request.room_id});
+  if (found != rooms_.end() && found->second.room->is_over()) {
+    reap(*found->second.room, now);
+    found = rooms_.end();
+  }
+  HostedRoom* const room = found == rooms_.end() ? nullptr : found->second.room.get();
+  if (request.reconnect_token) {
+    if (room == nullptr) {
+      return refuse(connection, Ending::room_is_gone, now,
+                    error_text::room_is_gone(request.room_id, request.game_id));
+    }
+    return reenter(*room, arrival, joiner, *request.reconnect_token, now);
+  }
+  if (request.create_room) {
+    if (room != nullptr) {
+      return refuse(connection, Ending::room_exists, now,
+                    error_text::room_exists(request.room_id, request.game_id));
+    }
+    return create(request, arrival, joiner, now);
+  }
+  if (room == nullptr) {
+    return refuse(connection, Ending::no_such_room, now,
+                  error_text::no_such_room(request.room_id, request.game_id));
+  }
+  if (has_opened_door(*room, joiner, arrival, now)) {
+    enter(*room, arrival, joiner, game->max_players, now);
+  }
 }
+
+// Whether a newcomer knows the room's password. If not, it has been asked for it, or refused.
+bool Service::has_opened_door(const HostedRoom& room, Joiner& joiner, const Arrival& arrival,
+                              time_point now) {
+  if (!room.password_key()) return true;
+  Connection& connection = *arrival.connection;
+  const Address remote = connection.remote();
+  if (!limits_->may_present_token(remote, now)) {
+    refuse(connection, Ending::too_many_attempts, now);
+  } else if (!arrival.extension) {
+    refuse(connection, Ending::password_needed, now);
+  } else if (!arrival.extension->proof && !joiner.nonce) {
+    entropy_->fill(joiner.nonce.emplace());
+    connection.send({encode_challenge(*joiner.nonce)}, Delivery::reliable, Urgency::urgent);
+  } else {
+    const auto& proof = arrival.extension->proof;
+    if (proof && joiner.nonce &&
+        equal_in_constant_time(*proof, mac_->tag(*room.password_key(), *joiner.nonce))) {
+      return true;
+    }
+    limits_->count_failed_token(remote, now);
+    refuse(connection, Ending::wrong_password, now);
+  }
+  return false;
+}
+
+RoomRules Service::rules_of(const GameRules& game) const {
+  RoomRules rules = config_.rooms;
+  if (game.window) rules.window = *game.window;
+  if (game.slow_member) rules.slow_member = *game.slow_member;
+  if (game.state_cache) rules.state_cache = *game.state_cache;
+  if (game.migrate_host) rules.migrate_host = *game.migrate_host;
+  return rules;
+}
+
+HostedRoom& Service::make_room(RoomName name, std::uint16_t rule_variation, time_point now) {
+  const GameRules& game = *config_.games.find(name.game_id);
+  auto room = std::make_unique<HostedRoom>(std::move(name), next_instance_++, rule_variation,
+                                           rules_of(game), context_, now);
+  HostedRoom& made = *room;
+  rooms_.emplace(Key{made.name().game_id, made.name().room_id}, Entry{std::move(room), {}});
+  ++stats_.rooms_created;
+  return made;
+}
+
+void Service::create(const JoinRequest& request, const Arrival& arrival, Joiner& joiner,
+                     time_point now) {
+  Connection& connection = *arrival.connection;
+  const Address remote = connection.remote();
+  if (rooms_.size() >= config_.max_rooms) return refuse(connection, Ending::too_many_rooms, now);
+  if (!limits_->may_create(remote, now)) {
+    return refuse(connection, Ending::too_many_attempts, now);
+  }
+  if (!limits_->take_room(remote)) return refuse(connection, Ending::too_many_rooms, now);
+  HostedRoom& room = make_room({std::string{request.game_id}, std::string{request.room_id}},
+                               request.rule_variation, now);
+  Entry& entry = rooms_.find({room.name().game_id, room.name().room_id})->second;
+  entry.creator = remote;
+  entry.is_held = true;
+  room.create(arrival, now);
+  joiners_.erase(joiner.self);
+}
+
+void Service::enter(HostedRoom& room, const Arrival& arrival, Joiner& joiner,
+                    std::uint16_t max_players, time_point now) {
+  Connection& connection = *arrival.connection;
+  if (const std::optional<Refusal> refusal = room.admit(arrival, max_players, now)) {
+    refuse(connection, refusal->ending, now, refusal->text);
+  } else {
+    connection.limit_receive(config_.max_client_message);
+    joiners_.erase(joiner.self);
+    ++stats_.clients_joined;
+  }
+  if (room.is_over()) reap(room, now);
+}
+
+void Service::reenter(HostedRoom& room, const Arrival& arrival, Joiner& joiner, std::uint64_t token,
+                      time_point now) {
+  Connection& connection = *arrival.connection;
+  const Address remote = connection.remote();
+  if (!limits_->may_present_token(remote, now)) {
+    return refuse(connection, Ending::too_many_attempts, now);
+  }
+  Room::Member* const member = room.find(mint_.tag(token));
+  if (member == nullptr) {
+    limits_->count_failed_token(remote, now);
+    return refuse(connection, Ending::invalid_token, now);
+  }
+  if (room.player(static_cast<std::uint16_t>(member->id))->user != arrival.user) {
+    return refuse(connection, Ending::wrong_account, now);
+  }
+  connection.limit_receive(receive_limit(member));
+  room.rejoin(*member, arrival, token, now);
+  joiners_.erase(joiner.self);
+  if (room.is_over()) reap(room, now);
+}
+
+// Rooms.
+
+result<HostedRoom*> Service::open_room(RoomName name, std::uint16_t rule_variation,
+                                       Authority& authority, time_point now) {
+  if (name.game_id.size() > config_.max_id_size || name.room_id.size() > config_.max_id_size) {
+    return errc::too_large;
+  }
+  if (config_.games.find(name.game_id) == nullptr) return errc::not_found;
+  // Also one that is over and not cleared away yet: the caller may be a part of it.
+  if (rooms_.contains({name.game_id, name.room_id})) return errc::already_exists;
+  if (draining_ || rooms_.size() >= config_.max_rooms) return errc::limit_reached;
+  HostedRoom& room = make_room(std::move(name), rule_variation, now);
+  room.attach(authority, now);
+  return &room;
+}
+
+HostedRoom* Service::find_room(std::string_view game_id, std::string_view room_id) noexcept {
+  const auto found = rooms_.find({game_id, room_id});
+  // One that is over is only still to be cleared away.
+  if (found == rooms_.end() || found->second.room->is_over()) return nullptr;
+  return found->second.room.get();
+}
+
+std::error_code Service::check_host_token(std::string_view game_id, std::string_view room_id,
+                                          std::uint64_t token, const Address& remote,
+                                          time_point now) {
+  if (!limits_->may_present_token(remote, now)) return make_error_code(errc::limit_reached);
+  HostedRoom* const room = find_room(game_id, room_id);
+  if (room == nullptr) return make_error_code(errc::not_found);
+  const Room::Member* const member = room->find(mint_.tag(token));
+  if (member != nullptr && member->id == host_player_id) return {};
+  limits_->count_failed_token(remote, now);
+  return make_error_code(errc::bad_value);
+}
+
+void Service::list_rooms(const std::function<bool(const RoomListing&)>& visit) const {
+  for (const auto& [key, entry] : rooms_) {
+    const HostedRoom& room = *entry.room;
+    if (room.is_over()) continue;
+    const GameRules* const game = config_.games.find(key.game_id);
+    RoomListing listing;
+    listing.room = room.facts();
+    listing.players = room.player_count();
+    listing.max_players = room.max_players(game == nullptr ? 0 : game->max_players);
+    listing.spectators = room.spectator_count();
+    listing.has_host = room.has_host();
+    listing.has_password = room.password_key().has_value();
+    listing.is_open = room.is_open();
+    listing.is_listed = room.is_listed();
+    listing.metadata = room.metadata();
+    if (!visit(listing)) return;
+  }
+}
+
+std::size_t Service::member_count() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [key, entry] : rooms_) count += entry.room->size();
+  return count;
+}
+
+std::size_t Service::present_count() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [key, entry] : rooms_) count += entry.room->present_count();
+  return count;
+}
+
+// One that is over stays until nothing of it is on the stack: it is due at once.
+void Service::changed(HostedRoom& room) {
+  if (room.scheduled != no_deadline) due_.erase({room.scheduled, &room});
+  room.scheduled = room.next_deadline();
+  if (room.scheduled != no_deadline) due_.emplace(room.scheduled, &room);
+}
+
+void Service::reap(HostedRoom& room, time_point now) {
+  if (room.scheduled != no_deadline) due_.erase({room.scheduled, &room});
+  const auto found = rooms_.find({room.name().game_id, room.name().room_id});
+  if (found == rooms_.end() || found->second.room.get() != &room) return;
+  if (found->second.is_held) {
+    limits_->give_room(found->second.creator);
+    if (!room.had_client()) limits_->count_empty_room(found->second.creator, now);
+  }
+  rooms_.erase(found);
+}
+
+// Time.
 
 void Service::advance(time_point now) {
-  while (!pending_.empty()) {
-    const Pending oldest = pending_.front();
-    const bool waits = is_waiting(oldest);
-    if (waits && oldest.deadline > now) return;
-    pending_.pop_front();
-    if (waits) refuse(*outbox_->find(oldest.id), Ending::handshake_failed);
+  // What a call makes due now is left for the next pass: else two rooms could keep it going.
+  std::vector<HostedRoom*> due;
+  for (const auto& [when, room] : due_) {
+    if (when > now) break;
+    due.push_back(room);
+  }
+  for (HostedRoom* const room : due) {
+    if (!room->is_over()) room->advance(now);
+    if (room->is_over()) reap(*room, now);
+  }
+  while (!joiners_.empty() && joiners_.front().deadline <= now) {
+    Connection* const connection = outbox_->find(joiners_.front().id);
+    if (connection != nullptr && connection->is_open()) {
+      refuse(*connection, Ending::handshake_failed, now);
+    } else {
+      if (connection != nullptr) connection->set_context(nullptr);
+      joiners_.pop_front();
+    }
   }
 }
 
 time_point Service::next_deadline() const noexcept {
-  return pending_.empty() ? no_deadline : pending_.front().deadline;
-}
-
-void Service::refuse(Connection& connection, Ending ending, std::string_view text) {
-  if (!connection.is_open()) return;
-  end_connection(connection, ending, stats_.endings, text);
-  connection.set_context(nullptr);
-}
-
-void Service::join(Connection& connection, byte_view message) {
-  // In the order of the original: the first that fails decides what is answered.
-  const result<JoinRequest> decoded = decode_join_request(message);
-  if (!decoded) return refuse(connection, Ending::bad_join_request);
-  const JoinRequest& request = *decoded;
-  if (request.game_id.size() > config_.max_id_size ||
-      request.room_id.size() > config_.max_id_size) {
-    return refuse(connection, Ending::id_too_long);
-  }
-  const std::optional<std::uint16_t> max_players = config_.games.find(request.game_id);
-  if (!max_players) {
-    return refuse(connection, Ending::unknown_game, error_text::unknown_game(request.game_id));
-  }
-  const auto found = rooms_.find({request.game_id, request.room_id});
-  if (request.reconnect_token) {
-    if (found == rooms_.end()) {
-      return refuse(connection, Ending::room_is_gone,
-                    error_text::room_is_gone(request.room_id, request.game_id));
-    }
-    // The tokens of those who left are revoked, and those of the present are in use.
-    return refuse(connection, Ending::invalid_token);
-  }
-  if (request.create_room) {
-    if (found != rooms_.end()) {
-      return refuse(connection, Ending::room_exists,
-                    error_text::room_exists(request.room_id, request.game_id));
-    }
-    return create(connection, request);
-  }
-  if (found == rooms_.end()) {
-    return refuse(connection, Ending::no_such_room,
-                  error_text::no_such_room(request.room_id, request.game_id));
-  }
-  enter(*found->second, connection, *max_players);
-}
-
-void Service::create(Connection& connection, const JoinRequest& request) {
-  if (rooms_.size() >= config_.max_rooms) return refuse(connection, Ending::too_many_rooms);
-  auto room = std::make_unique<HostedRoom>(
-      RoomName{std::string{request.game_id}, std::string{request.room_id}}, next_instance_++,
-      request.rule_variation, config_.window, *outbox_, stats_);
-  connection.limit_receive(config_.max_host_message);
-  connection.set_budget(config_.host_budget);
-  room->admit_host(connection, entropy_->next_u64());
-  const RoomName& name = room->name();
-  rooms_.emplace(Key{name.game_id, name.room_id}, std::move(room));
-  ++stats_.rooms_created;
-}
-
-void Service::enter(HostedRoom& room, Connection& connection, std::uint16_t max_players) {
-  const result<std::uint32_t> id = room.admit_client(connection, entropy_->next_u64(), max_players);
-  const std::string_view room_id = room.name().room_id;
-  if (id) {
-    connection.limit_receive(config_.max_client_message);
-    ++stats_.clients_joined;
-  } else if (id.error() == errc::limit_reached) {
-    refuse(connection, Ending::room_full, error_text::room_is_full(room_id, max_players));
-  } else if (id.error() == errc::not_found) {
-    refuse(connection, Ending::out_of_ids, error_text::out_of_client_ids(room_id));
-  } else {
-    refuse(connection, Ending::host_not_reachable);
-  }
-}
-
-void Service::reap(const HostedRoom& room) {
-  const auto found = rooms_.find({room.name().game_id, room.name().room_id});
-  if (found != rooms_.end() && found->second.get() == &room) rooms_.erase(found);
+  const time_point rooms = due_.empty() ? no_deadline : due_.begin()->first;
+  return joiners_.empty() ? rooms : std::min(rooms, joiners_.front().deadline);
 }
 
 }  // namespace muster::relay

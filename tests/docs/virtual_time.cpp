@@ -17,8 +17,9 @@ int main() {
   muster::memory::Network network{/*seed=*/7};
   muster::SeededEntropy entropy{7};
   muster::relay::Service::Config config;
-  config.games.max_players = {{"chess", 2}};
-  muster::relay::Service relay{config, network.outbox(), entropy};
+  config.games.games = {{"chess", {2}}};
+  muster::WeakMac mac;  // in tests; a server has asio::HmacSha256
+  muster::relay::Service relay{config, network.outbox(), entropy, mac};
   network.add(relay);
 
   Peer peer;

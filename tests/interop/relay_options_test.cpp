@@ -79,10 +79,10 @@ TEST_CASE("relay options: defaults", "[relay][options]") {
   const Options options = accepted({});
   CHECK(options.listen == "127.0.0.1:8080");
   CHECK(options.backend == Backend::automatic);
-  CHECK(options.relay.games.find("trictrac") == 10);
-  CHECK(options.relay.games.find("tic-tac-toe") == 2);
-  CHECK(options.relay.games.find("cursors") == 0);
-  CHECK(options.relay.games.find("demo") == 0);
+  CHECK(options.relay.games.find("trictrac")->max_players == 10);
+  CHECK(options.relay.games.find("tic-tac-toe")->max_players == 2);
+  CHECK(options.relay.games.find("cursors")->max_players == 0);
+  CHECK(options.relay.games.find("demo")->max_players == 0);
   CHECK(options.websocket.max_message == options.relay.max_host_message);
   CHECK(options.relay.client_budget.bytes > options.relay.max_host_message);
 }
@@ -141,8 +141,8 @@ origins = ["https://a.example", "https://b.example"]
   CHECK(options.relay.host_budget.frames == 60);
   CHECK(options.relay.client_budget.bytes == 7000);
   CHECK(options.relay.client_budget.frames == 80);
-  CHECK(options.relay.window.kind == FlushWindow::Kind::lead);
-  CHECK(options.relay.window.length == 2500us);
+  CHECK(options.relay.rooms.window.kind == FlushWindow::Kind::lead);
+  CHECK(options.relay.rooms.window.length == 2500us);
   CHECK(options.websocket.max_message == 4096);
   CHECK(options.websocket.max_head == 1000);
   CHECK(options.websocket.max_body == 0);
@@ -245,15 +245,15 @@ TEST_CASE("relay options: the command line overrides the file", "[relay][options
   CHECK(options.listen == "127.0.0.1:2");
   CHECK(options.listen_source == "--listen");
   CHECK(options.backend == Backend::portable);
-  CHECK(options.relay.games.find("go") == 3);
-  CHECK_FALSE(options.relay.games.find("demo"));
+  CHECK(options.relay.games.find("go")->max_players == 3);
+  CHECK(options.relay.games.find("demo") == nullptr);
 }
 
 TEST_CASE("relay options: games beside the configuration file", "[relay][options]") {
   const File file{"games = 'games.json'\n"};
   CHECK_THAT(refusal({"--config", file.path()}), ContainsSubstring("games.json cannot be read"));
   std::ofstream{file.folder() / "games.json"} << R"([{"name": "go", "max_players": 3}])";
-  CHECK(accepted({"--config", file.path()}).relay.games.find("go") == 3);
+  CHECK(accepted({"--config", file.path()}).relay.games.find("go")->max_players == 3);
   std::ofstream{file.folder() / "games.json"} << R"([{"name": "go"}])";
   const std::string sentence = refusal({"--config", file.path()});
   CHECK_THAT(sentence, ContainsSubstring("games.json: "));

@@ -19,7 +19,7 @@ namespace {
 
 struct RelayWorld : test::LoopWorld {
   explicit RelayWorld(test::Backend backend, duration join_timeout = 10s)
-      : LoopWorld(backend), relay(config(join_timeout), loop.outbox(), entropy) {
+      : LoopWorld(backend), relay(config(join_timeout), loop.outbox(), entropy, mac) {
     REQUIRE(!server.listen("127.0.0.1:0"));
     // What the relay draws as tokens: nothing else uses its entropy.
     SeededEntropy same{42};
@@ -28,7 +28,7 @@ struct RelayWorld : test::LoopWorld {
 
   static relay::Service::Config config(duration join_timeout) {
     relay::Service::Config out;
-    out.games.max_players = {{"trictrac", 0}, {"pair", 2}};
+    out.games.games = {{"trictrac", {}}, {"pair", {2}}};
     out.join_timeout = join_timeout;
     return out;
   }
@@ -93,6 +93,7 @@ struct RelayWorld : test::LoopWorld {
   SeededEntropy entropy{42};
   std::array<std::uint64_t, 4> tokens{};
   SeededEntropy masks{1};
+  WeakMac mac;
   relay::Service relay;
   muster::asio::WebSocketServer server{loop, {}, masks, relay};
   std::vector<std::unique_ptr<RawClient>> owned;

@@ -112,7 +112,7 @@ TEST_CASE("relay defect 19: a kicked player's token is revoked", "[relay][defect
   RelayWorld world;
   Peer& host = world.create();
   Peer& client = world.join();
-  const std::uint64_t token = std::stoull(client.messages[0].substr(10), nullptr, 16);
+  const std::uint64_t token = test::token_of(client);
   world.send(host, "010001");
   world.expect_end(world.reconnect(token), Ending::invalid_token, "Invalid reconnect token.");
   world.finish();
@@ -146,7 +146,7 @@ TEST_CASE("relay defect 20: a kick of the host or of nobody closes nobody", "[re
 }
 
 TEST_CASE("relay defect 21: an old room is not swept away", "[relay][defect]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   Peer& host = world.create();
   Peer& client = world.join();
   world.network.run_for(24h);
@@ -199,7 +199,7 @@ TEST_CASE("relay defect 28: every token is another", "[relay][defect]") {
 
 TEST_CASE("relay defect 29: a room's name and its game's are two things", "[relay][defect]") {
   auto config = RelayWorld::default_config();
-  config.games.max_players = {{"c", 0}, {"b#c", 0}, {"", 0}, {"a#b#c", 0}};
+  config.games.games = {{"c", {}}, {"b#c", {}}, {"", {}}, {"a#b#c", {}}};
   RelayWorld world{config};
   const std::vector<std::pair<std::string, std::string>> names{
       {"a#b", "c"}, {"a", "b#c"}, {"a#b#c", ""}, {"", "a#b#c"}};
@@ -218,8 +218,8 @@ TEST_CASE("relay defect 29: a room's name and its game's are two things", "[rela
 
 TEST_CASE("relay defect 29: ids have at most 128 bytes", "[relay][defect]") {
   auto config = RelayWorld::default_config();
-  config.games.max_players[std::string(128, 'g')] = 0;
-  config.games.max_players[std::string(129, 'g')] = 0;
+  config.games.games[std::string(128, 'g')] = {};
+  config.games.games[std::string(129, 'g')] = {};
   RelayWorld world{config};
   CHECK(world.create(std::string(128, 'r'), std::string(128, 'g')).is_open());
   CHECK(world.join(std::string(128, 'r'), std::string(128, 'g')).is_open());
@@ -250,7 +250,7 @@ TEST_CASE("relay defect 29: a text repeats at most 64 bytes of an id, cut at a c
 }
 
 TEST_CASE("relay defect 34: a client's lag ends the client, not the game", "[relay][defect]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   Peer& host = world.create();
   Peer& slow = world.join("room-42", "trictrac", {.window = 100});
   Peer& fast = world.join();
@@ -273,7 +273,7 @@ TEST_CASE("relay defect 34: a client's lag ends the client, not the game", "[rel
 }
 
 TEST_CASE("relay defect 35: a slow host does not stop its clients", "[relay][defect]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   Peer& host = world.create("R", "trictrac", 0, {.window = 100});
   Peer& client = world.join("R");
   world.send(host, "03aa");

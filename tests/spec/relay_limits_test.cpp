@@ -21,7 +21,7 @@ using test::u16_hex;
 namespace {
 
 relay::Service::Config small_budgets() {
-  auto config = RelayWorld::default_config();
+  auto config = RelayWorld::without_grace();
   config.max_host_message = 1024;
   config.max_client_message = 1024;
   config.client_budget = {.bytes = 8192, .frames = 32, .reserve_bytes = 1024, .reserve_frames = 4};
@@ -33,7 +33,7 @@ relay::Service::Config small_budgets() {
 
 TEST_CASE("relay limits: who sends more than its limit is closed, and its room told",
           "[relay][limits]") {
-  auto config = RelayWorld::default_config();
+  auto config = RelayWorld::without_grace();
   config.max_join_request = 64;
   config.max_host_message = 1024;
   config.max_client_message = 100;
@@ -69,7 +69,7 @@ TEST_CASE("relay limits: who sends more than its limit is closed, and its room t
 
 TEST_CASE("relay limits: a fault that the transport found has last words", "[relay][limits]") {
   for (const int who : {0, 1, 2}) {  // the host, a client, somebody who has not joined
-    RelayWorld world;
+    RelayWorld world{RelayWorld::without_grace()};
     Peer& host = world.create();
     Peer& client = world.join();
     Peer& silent = world.connect();
@@ -91,7 +91,7 @@ TEST_CASE("relay limits: a fault that the transport found has last words", "[rel
 }
 
 TEST_CASE("relay limits: who does not join in time is closed", "[relay][limits]") {
-  auto config = RelayWorld::default_config();
+  auto config = RelayWorld::without_grace();
   config.join_timeout = 2s;
   RelayWorld world{config};
   const time_point start = world.network.now();
@@ -131,7 +131,7 @@ TEST_CASE("relay limits: who does not join in time is closed", "[relay][limits]"
 TEST_CASE("relay limits: a join a moment before the deadline counts, one after does not",
           "[relay][limits]") {
   for (const bool late : {false, true}) {
-    auto config = RelayWorld::default_config();
+    auto config = RelayWorld::without_grace();
     config.join_timeout = 1s;
     RelayWorld world{config};
     Peer& peer = world.connect();
@@ -147,7 +147,7 @@ TEST_CASE("relay limits: a join a moment before the deadline counts, one after d
 
 TEST_CASE("relay limits: those who came and went are forgotten while somebody waits",
           "[relay][limits]") {
-  auto config = RelayWorld::default_config();
+  auto config = RelayWorld::without_grace();
   config.join_timeout = 600s;
   RelayWorld world{config};
   Peer& silent = world.connect();
@@ -364,7 +364,7 @@ TEST_CASE("relay budgets: a flood within one pass does not end the room", "[rela
 
 TEST_CASE("relay budgets: a state as large as allowed reaches those who join together",
           "[relay][budgets]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   Peer& host = world.create();
   std::vector<Peer*> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(&world.join());
@@ -388,7 +388,7 @@ TEST_CASE("relay budgets: who misses an update above the batch's bound is closed
           "[relay][budgets]") {
   Outbox::Config outbox;
   outbox.max_batch_bytes = 64 * 1024;
-  RelayWorld world{RelayWorld::default_config(), outbox};
+  RelayWorld world{RelayWorld::without_grace(), outbox};
   Peer& host = world.create();
   Peer& synced = world.join();
   world.send(host, "03aa");
@@ -413,7 +413,7 @@ TEST_CASE("relay budgets: who misses an update above the batch's bound is closed
 // Draining and destruction.
 
 TEST_CASE("relay drain: everybody is told, and nobody new gets in", "[relay][drain]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   Peer& host = world.create();
   Peer& client = world.join();
   Peer& other = world.create("other");
@@ -436,7 +436,7 @@ TEST_CASE("relay drain: everybody is told, and nobody new gets in", "[relay][dra
 }
 
 TEST_CASE("relay drain: who was accepted but opens later is told too", "[relay][drain]") {
-  RelayWorld world;
+  RelayWorld world{RelayWorld::without_grace()};
   // A decision that is answered, while the opening is still under way.
   struct Late final : Service {
     void on_upgrade(const Request&, Decision decision, time_point) override {
@@ -462,7 +462,8 @@ TEST_CASE("relay: it may be destroyed while its rooms are full", "[relay][drain]
   Peer host;
   Peer client;
   {
-    relay::Service relay{RelayWorld::default_config(), network.outbox(), entropy};
+    WeakMac mac;
+    relay::Service relay{RelayWorld::without_grace(), network.outbox(), entropy, mac};
     host.connection = &network.connect(host, relay);
     client.connection = &network.connect(client, relay);
     REQUIRE(network.run_until_quiet());
@@ -483,7 +484,7 @@ TEST_CASE("relay failures: any write may fail", "[relay][failures]") {
   for (; failed; ++n) {
     INFO("write " << n);
     REQUIRE(n < 500);
-    RelayWorld world;
+    RelayWorld world{RelayWorld::without_grace()};
     std::vector<Peer*> all;
     for (int i = 0; i < 6; ++i) all.push_back(&world.connect());
     const std::uint64_t before = world.network.writes();
@@ -524,7 +525,7 @@ TEST_CASE("relay failures: the host's view of its clients is right after any los
   for (bool failed = true; failed; ++n) {
     INFO("write " << n);
     REQUIRE(n < 500);
-    RelayWorld world;
+    RelayWorld world{RelayWorld::without_grace()};
     Peer& host = world.create();
     const std::uint64_t before = world.network.writes();
     world.network.fail_write(n);
@@ -564,7 +565,7 @@ TEST_CASE("relay failures: the host's view of its clients is right after any los
 TEST_CASE("relay config: every field at and beyond its bounds", "[relay][config]") {
   using Config = relay::Service::Config;
   const auto problem_of = [](const std::function<void(Config&)>& change) {
-    Config config = RelayWorld::default_config();
+    Config config = RelayWorld::without_grace();
     change(config);
     std::string problem = "stale";
     const std::error_code code = relay::Service::validate(config, problem);
@@ -625,10 +626,10 @@ TEST_CASE("relay config: every field at and beyond its bounds", "[relay][config]
   bad("client_budget", [](Config& c) { c.client_budget.bytes = 0x80000001U; });
   good([](Config& c) { c.client_budget.bytes = (1U << 20U) + 1024 + 64; });
   bad("client_budget", [](Config& c) { c.client_budget.bytes = (1U << 20U) + 1024 + 63; });
-  good([](Config& c) { c.window = FlushWindow::lead(0ms); });
-  good([](Config& c) { c.window = FlushWindow::lead(10s); });
-  bad("window", [](Config& c) { c.window = FlushWindow::lead(10s + duration{1}); });
-  bad("window", [](Config& c) { c.window = FlushWindow::lead(-1ms); });
-  good([](Config& c) { c.window = FlushWindow::tick(1ms); });
-  bad("window", [](Config& c) { c.window = FlushWindow::tick(); });
+  good([](Config& c) { c.rooms.window = FlushWindow::lead(0ms); });
+  good([](Config& c) { c.rooms.window = FlushWindow::lead(10s); });
+  bad("window", [](Config& c) { c.rooms.window = FlushWindow::lead(10s + duration{1}); });
+  bad("window", [](Config& c) { c.rooms.window = FlushWindow::lead(-1ms); });
+  good([](Config& c) { c.rooms.window = FlushWindow::tick(1ms); });
+  bad("window", [](Config& c) { c.rooms.window = FlushWindow::tick(); });
 }

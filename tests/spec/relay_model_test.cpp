@@ -39,16 +39,16 @@ struct RoomModel {
 // What the relay must do, written as plainly as possible.
 class Model {
  public:
-  explicit Model(const std::map<std::string, std::uint16_t, std::less<>>& limits)
-      : limits_(limits) {}
+  using Games = std::map<std::string, relay::GameRules, std::less<>>;
+  explicit Model(Games games) : games_(std::move(games)) {}
 
   void request(PeerModel& peer, const std::string& game, const std::string& room, unsigned rule,
                bool create) {
     if (skip(peer)) return;
-    const auto limit = limits_.find(game);
+    const auto found_game = games_.find(game);
     const std::pair key{game, room};
     const auto found = rooms.find(key);
-    if (limit == limits_.end()) return end(peer, "Unknown game " + game + ".", 1008);
+    if (found_game == games_.end()) return end(peer, "Unknown game " + game + ".", 1008);
     if (create) {
       if (found != rooms.end()) {
         return end(peer, "Room " + room + " already exists for game " + game + ".", 1008);
@@ -65,11 +65,11 @@ class Model {
       return end(peer, "Room " + room + " does not exist for game " + game + ".", 1008);
     }
     RoomModel& joined = found->second;
-    if (limit->second != 0 && joined.clients.size() + 1 >= limit->second) {
-      return end(
-          peer,
-          "Room " + room + " exceeded max amount of players " + std::to_string(limit->second) + ".",
-          1013);
+    const unsigned limit = found_game->second.max_players;
+    if (limit != 0 && joined.clients.size() + 1 >= limit) {
+      return end(peer,
+                 "Room " + room + " exceeded max amount of players " + std::to_string(limit) + ".",
+                 1013);
     }
     peer.room = &joined;
     peer.id = joined.next_id++;
@@ -151,7 +151,7 @@ class Model {
     }
   }
 
-  std::map<std::string, std::uint16_t, std::less<>> limits_;
+  Games games_;
 };
 
 // One random game. False if it went otherwise than the model.
@@ -159,13 +159,13 @@ void play(std::uint64_t seed) {
   INFO("seed " << seed);
   std::mt19937_64 random{seed};
   const auto below = [&](std::uint64_t n) { return static_cast<unsigned>(random() % n); };
-  auto config = RelayWorld::default_config();
+  auto config = RelayWorld::without_grace();
   switch (below(4)) {
     case 0:
-      config.window = FlushWindow::lead(20ms);
+      config.rooms.window = FlushWindow::lead(20ms);
       break;
     case 1:
-      config.window = FlushWindow::tick(20ms);
+      config.rooms.window = FlushWindow::tick(20ms);
       break;
     default:
       break;
@@ -173,7 +173,7 @@ void play(std::uint64_t seed) {
   // The same for all: then what was sent first is first at the relay.
   const memory::Link link{.latency = below(2) * 5ms};
   RelayWorld world{config};
-  Model model{config.games.max_players};
+  Model model{config.games.games};
   std::vector<std::pair<Peer*, std::unique_ptr<PeerModel>>> peers;
   std::size_t alive_from = 0;
   const std::vector<std::string> games{"trictrac", "trio", "nope"};

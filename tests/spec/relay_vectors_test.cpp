@@ -507,10 +507,10 @@ TEST_CASE("relay 8.1: game configs are accepted and refused as by the original",
       ++refused;
     } else {
       REQUIRE(config);
-      std::map<std::string, std::uint16_t, std::less<>> games;
+      std::map<std::string, relay::GameRules, std::less<>> games;
       for (const auto& game : vector.at("games").items())
-        games[game.key()] = game.value().get<std::uint16_t>();
-      CHECK(config->max_players == games);
+        games[game.key()] = {game.value().get<std::uint16_t>()};
+      CHECK(config->games == games);
     }
     ++seen;
   }

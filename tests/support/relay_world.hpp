@@ -9,6 +9,7 @@
 #include "support/vectors.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -103,18 +104,38 @@ inline std::vector<std::string> without_tokens(std::vector<std::string> messages
 
 using Messages = std::vector<std::string>;
 
+/// The token that a peer was welcomed with.
+inline std::uint64_t token_of(const Peer& peer) {
+  REQUIRE_FALSE(peer.messages.empty());
+  REQUIRE(peer.messages[0].starts_with("06"));
+  REQUIRE(peer.messages[0].size() >= 26);
+  return std::stoull(peer.messages[0].substr(10, 16), nullptr, 16);
+}
+
 struct RelayWorld {
   static constexpr std::uint64_t entropy_seed = 42;
 
   static muster::relay::Service::Config default_config() {
     muster::relay::Service::Config config;
-    config.games.max_players = {{"trictrac", 0}, {"pair", 2}, {"solo", 1}, {"trio", 3}};
+    config.games.games = {{"trictrac", {}}, {"pair", {2}}, {"solo", {1}}, {"trio", {3}}};
+    config.addresses.slots = 64;  // peers in memory are not limited by address
+    return config;
+  }
+
+  /// A relay that keeps nothing for those who are lost, and closes whoever is slow.
+  static muster::relay::Service::Config without_grace() {
+    muster::relay::Service::Config config = default_config();
+    config.rooms.host_grace = config.rooms.player_grace = {};
+    config.rooms.slow_member = muster::relay::SlowMember::close;
+    config.rooms.client_rate = {};
+    config.rooms.idle = {};
+    config.rooms.state_cache = 0;
     return config;
   }
 
   explicit RelayWorld(const muster::relay::Service::Config& config = default_config(),
                       const muster::Outbox::Config& outbox = {})
-      : network(1, outbox), relay(config, network.outbox(), entropy) {
+      : network(1, outbox), relay(config, network.outbox(), entropy, mac) {
     std::string problem;
     const std::error_code invalid = muster::relay::Service::validate(config, problem);
     INFO(problem);
@@ -169,6 +190,12 @@ struct RelayWorld {
     run();
   }
 
+  /// Breaks a peer's connection: no close, no last words.
+  void lose(Peer& peer) {
+    network.cut(*peer.connection);
+    run();
+  }
+
   /// The relay's end of a connection.
   [[nodiscard]] muster::Connection& relay_end(const Peer& peer) {
     return *network.peer_of(*peer.connection);
@@ -202,6 +229,7 @@ struct RelayWorld {
       peer->connection->close(muster::CloseReason::finished);
     }
     run();
+    network.run_for(std::chrono::hours{1});  // past every grace
     for (std::size_t i = 0; i < peers.size(); ++i) {
       INFO("peer " << i);
       CHECK(peers[i]->closes == 1);
@@ -217,6 +245,7 @@ struct RelayWorld {
 
   std::vector<std::unique_ptr<Peer>> peers;
   muster::SeededEntropy entropy{entropy_seed};
+  muster::WeakMac mac;
   muster::memory::Network network;
   muster::relay::Service relay;
 };

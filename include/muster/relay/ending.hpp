@@ -26,10 +26,20 @@ enum class Ending : std::uint8_t {
   host_not_reachable,  ///< the host could not be told of the newcomer
   room_is_gone,        ///< a token for a room that has ended
   invalid_token,
+  wrong_account,      ///< the token is another user's
+  too_many_attempts,  ///< at tokens, passwords or empty rooms, from one address
+  password_needed,    ///< by a peer that cannot be asked for it
+  wrong_password,
+  banned,
+  room_closed,    ///< its host admits nobody
+  no_spectators,  ///< the host could not be told of them
+  refused,        ///< by the room's authority, with its own text
   // Anybody.
   connection_lost,
   empty_message,
   relay_drains,  ///< the relay goes away
+  superseded,    ///< the same member has a newer connection
+  room_idle,     ///< nobody said anything for too long
   // The host.
   host_left,  ///< it said so
   illegal_host_message,
@@ -38,7 +48,8 @@ enum class Ending : std::uint8_t {
   client_left,  ///< it said so
   illegal_client_message,
   kicked,
-  host_gone,  ///< its room ended with its host
+  host_gone,      ///< its room ended with its host
+  sent_too_much,  ///< above the rate, and went on
   client_too_slow,
 };
 

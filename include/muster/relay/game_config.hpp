@@ -2,12 +2,11 @@
 // Which games a relay serves, read from the original's GameConfig.json.
 #pragma once
 
+#include <muster/relay/room_rules.hpp>
 #include <muster/result.hpp>
 
-#include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,20 +14,20 @@ namespace muster::relay {
 
 /// The games by name, in alphabetical order.
 struct GameConfig {
-  /// The most players in a room of that game, its host included; 0 means no limit.
-  std::map<std::string, std::uint16_t, std::less<>> max_players;
+  std::map<std::string, GameRules, std::less<>> games;
 
-  /// The limit of one game; nothing when the relay does not serve it.
-  [[nodiscard]] std::optional<std::uint16_t> find(std::string_view game_id) const {
-    const auto game = max_players.find(game_id);
-    if (game == max_players.end()) return std::nullopt;
-    return game->second;
+  /// The rules of one game; null when the relay does not serve it.
+  [[nodiscard]] const GameRules* find(std::string_view game_id) const {
+    const auto game = games.find(game_id);
+    return game == games.end() ? nullptr : &game->second;
   }
 
   friend bool operator==(const GameConfig&, const GameConfig&) = default;
 };
 
-/// Reads the text of a GameConfig.json: an array of objects with `name` and `max_players`.
+/// Reads the text of a GameConfig.json: an array of objects with `name` and `max_players`, and what
+/// muster adds: `flush_window` ("end_of_pass", "lead" or "tick") with `flush_window_ms`,
+/// `slow_member` ("resync", "drop" or "close"), `state_cache` in bytes, and `migrate_host`.
 ///
 /// Other keys are ignored, of two games with one name the later counts, and one mistake refuses the
 /// whole text: a caller that reloads keeps what it had.

@@ -63,7 +63,8 @@ inline constexpr std::uint16_t max_client_id = 65435;
 inline constexpr std::size_t message_id_size = 1;      ///< bytes
 inline constexpr std::size_t client_id_size = 2;       ///< bytes
 inline constexpr std::size_t player_message_size = 3;  ///< bytes of an id and a player, no payload
-inline constexpr std::size_t handshake_response_size = 13;  ///< bytes, without a trailer
+inline constexpr std::size_t handshake_response_size = 13;      ///< bytes, without a trailer
+inline constexpr std::size_t handshake_response_size_gen1 = 5;  ///< the same, without the token
 
 /// How long a room waits for its host, in the original and by default here.
 inline constexpr std::chrono::seconds reference_host_grace{30};

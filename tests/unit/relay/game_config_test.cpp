@@ -4,9 +4,15 @@
 
 #include "support/catch.hpp"
 
+#include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 using muster::errc;
+using muster::FlushWindow;
+using muster::relay::GameRules;
+using muster::relay::SlowMember;
 using muster::relay::parse_game_config;
 
 namespace {
@@ -33,9 +39,55 @@ TEST_CASE("relay 8.1: a config is looked up by name", "[relay][game_config]") {
       problem);
   REQUIRE(config);
   CHECK(problem == "untouched");
-  CHECK(config->find("b") == 65535);
-  CHECK(config->find("") == 0);
-  CHECK_FALSE(config->find("a"));
+  REQUIRE(config->find("b") != nullptr);
+  CHECK(config->find("b")->max_players == 65535);
+  REQUIRE(config->find("") != nullptr);
+  CHECK(config->find("")->max_players == 0);
+  CHECK(config->find("a") == nullptr);
+}
+
+TEST_CASE("game config: a game may have rules of its own", "[relay][game_config]") {
+  std::string problem;
+  const auto config = parse_game_config(
+      R"([ {"name":"a", "max_players":4, "flush_window":"lead", "flush_window_ms":5,
+            "slow_member":"close", "state_cache":4096, "migrate_host":true},
+           {"name":"b", "max_players":0, "flush_window":"end_of_pass", "slow_member":"drop"},
+           {"name":"c", "max_players":0} ])",
+      problem);
+  INFO(problem);
+  REQUIRE(config);
+  const GameRules& a = *config->find("a");
+  CHECK(a.window == FlushWindow::lead(std::chrono::milliseconds{5}));
+  CHECK(a.slow_member == SlowMember::close);
+  CHECK(a.state_cache == 4096U);
+  CHECK(a.migrate_host == true);
+  const GameRules& b = *config->find("b");
+  CHECK(b.window == FlushWindow{});
+  CHECK(b.slow_member == SlowMember::drop);
+  CHECK_FALSE(b.state_cache);
+  CHECK(*config->find("c") == GameRules{});
+}
+
+TEST_CASE("game config: what a game's own rules may be is said", "[relay][game_config]") {
+  const std::vector<std::pair<std::string, std::string>> mistakes{
+      {R"("flush_window":"soon")", "\"end_of_pass\", \"lead\" or \"tick\""},
+      {R"("flush_window":5)", "\"end_of_pass\", \"lead\" or \"tick\""},
+      {R"("flush_window":"tick")", "\"flush_window_ms\" must be from 1 to 10000"},
+      {R"("flush_window_ms":5)", "no \"flush_window\""},
+      {R"("flush_window":"lead","flush_window_ms":10001)", "from 0 to 10000"},
+      {R"("slow_member":"kill")", "\"resync\", \"drop\" or \"close\""},
+      {R"("state_cache":67108865)", "from 0 (none) to 67108864"},
+      {R"("migrate_host":"yes")", "true or false"},
+      {R"("migrate_host":true,"migrate_host":true)", "twice"},
+      {R"("slow_member":"drop","slow_member":"drop")", "twice"},
+  };
+  for (const auto& [keys, rule] : mistakes) {
+    const auto broken = refusal(R"([{"name":"a","max_players":2,)" + keys + "}]");
+    CAPTURE(keys, broken.problem);
+    CHECK(broken.reason == errc::bad_value);
+    CHECK_THAT(broken.problem, ContainsSubstring("game 1 (\"a\")"));
+    CHECK_THAT(broken.problem, ContainsSubstring(rule));
+  }
 }
 
 TEST_CASE("relay 8.1: a syntax error is reported with its line", "[relay][game_config]") {

@@ -90,14 +90,15 @@ struct RoomFixture {
 
   static relay::Service::Config service_config() {
     relay::Service::Config config;
-    config.games.max_players = {{"chess", 3}};
+    config.games.games = {{"chess", {3}}};
     return config;
   }
 
   muster::memory::Network network{42};
   muster::memory::Dialer dialer{network, {.latency = 5ms}};
   muster::SeededEntropy entropy{9};
-  relay::Service service{service_config(), network.outbox(), entropy};
+  muster::WeakMac mac;
+  relay::Service service{service_config(), network.outbox(), entropy, mac};
   test::HostLog host_log;
   relay::Host host{test::MemberFixture::config(), dialer, network.outbox(), entropy, host_log};
   std::vector<std::unique_ptr<Seat>> seats;
@@ -490,7 +491,8 @@ TEST_CASE("relay room: a host and players over the relay", "[relay][host][player
   f.end_turn();
   CHECK(one.log.take() == Lines{"delta ab"});
   auto& two = f.join();
-  CHECK(two.log.take() == Lines{"joined 2", "full Sab"});
+  // First what the relay knows of the state, then the host's answer to its arrival.
+  CHECK(two.log.take() == Lines{"joined 2", "full S", "delta ab", "full Sab"});
   CHECK(one.log.take().empty());
   auto& three = f.join();
   CHECK(three.log.take() == Lines{"end room_is_full"});
