@@ -2,6 +2,8 @@
 // A strict parser of ws:// and wss:// URLs.
 #include <muster/url.hpp>
 
+#include <muster/address.hpp>
+
 #include <algorithm>
 
 namespace muster {
@@ -46,40 +48,11 @@ std::string_view take_until(std::string_view& rest, char separator) noexcept {
 }
 
 bool is_ipv4(std::string_view text) noexcept {
-  if (std::count(text.begin(), text.end(), '.') != 3) return false;
-  for (int i = 0; i < 4; ++i) {
-    const std::string_view part = take_until(text, '.');
-    const int value = read_decimal(part, 3);
-    // A leading zero means octal to some resolvers and nothing to others.
-    if (value < 0 || value > 255 || (part.size() > 1 && part[0] == '0')) return false;
-  }
-  return true;
-}
-
-// Counts the 16-bit groups of a part without "::"; -1 when it is no such part.
-int count_groups(std::string_view text, bool is_last) noexcept {
-  if (text.empty()) return 0;
-  if (text.back() == ':') return -1;
-  int groups = 0;
-  while (!text.empty()) {
-    const std::string_view group = take_until(text, ':');
-    if (text.empty() && is_last && group.find('.') != std::string_view::npos) {
-      return is_ipv4(group) ? groups + 2 : -1;
-    }
-    if (group.empty() || group.size() > 4 || !std::all_of(group.begin(), group.end(), is_hex)) {
-      return -1;
-    }
-    ++groups;
-  }
-  return groups;
+  return text.find(':') == std::string_view::npos && Address::parse_ip(text);
 }
 
 bool is_ipv6(std::string_view text) noexcept {
-  const std::size_t gap = text.find("::");
-  if (gap == std::string_view::npos) return count_groups(text, true) == 8;
-  const int before = count_groups(text.substr(0, gap), false);
-  const int after = count_groups(text.substr(gap + 2), true);
-  return before >= 0 && after >= 0 && before + after <= 7;
+  return text.find(':') != std::string_view::npos && Address::parse_ip(text);
 }
 
 bool is_name(std::string_view host) noexcept {

@@ -5,7 +5,9 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace muster {
 
@@ -20,6 +22,10 @@ struct Address {
 
   /// What limits and bans count as one: an IPv4 address, or the /64 of an IPv6 address; no port.
   [[nodiscard]] Address network() const noexcept;
+
+  /// Reads "192.0.2.1" or "2001:db8::1", strictly: four decimal numbers without leading zeros, or
+  /// the forms of RFC 4291 section 2.2 without a zone. The port is 0.
+  [[nodiscard]] static std::optional<Address> parse_ip(std::string_view text) noexcept;
 
   /// "192.0.2.1:80", "[2001:db8::1]:80"; without the port when `with_port` is false.
   [[nodiscard]] std::string to_string(bool with_port = true) const;

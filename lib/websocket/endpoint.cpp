@@ -55,6 +55,7 @@ std::error_code validate(const Config& config, std::string& problem) {
         "ping_interval must be shorter than idle_timeout");
   check(config.close_timeout >= 10ms && config.close_timeout <= 1min,
         "close_timeout must be between 10 ms and 1 min");
+  check(config.trusted_proxy_hops <= 16, "trusted_proxy_hops must be at most 16");
   return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
 }
 
@@ -89,11 +90,26 @@ bool Endpoint::admit(const Address& remote) {
     return false;
   }
   std::uint32_t& count = per_address_[cap_key(remote)];
+  const bool is_capped = config_.trusted_proxy_hops == 0;  // else that is a proxy
+  if (is_capped && count >= config_.max_connections_per_address) {
+    ++stats_.refused_connections;
+    return false;
+  }
+  ++count;
+  return true;
+}
+
+// A proxy said for whom it speaks: counts that address in the place of its own.
+bool Endpoint::count_instead(const Address& socket, const Address& forwarded) {
+  const std::string key = cap_key(forwarded);
+  if (key == cap_key(socket)) return true;
+  std::uint32_t& count = per_address_[key];
   if (count >= config_.max_connections_per_address) {
     ++stats_.refused_connections;
     return false;
   }
   ++count;
+  leave(socket);
   return true;
 }
 

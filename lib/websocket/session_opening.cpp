@@ -5,10 +5,12 @@
 #include <muster/websocket/handshake.hpp>
 #include <muster/websocket/http_head.hpp>
 
+#include "forwarded.hpp"
 #include "opening.hpp"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
 namespace muster::websocket {
@@ -174,6 +176,17 @@ bool Session::is_origin_welcome(const RequestHead& head) const noexcept {
   return !origin || std::find(origins.begin(), origins.end(), *origin) != origins.end();
 }
 
+// Who is behind the proxies. False: there are too many connections from there.
+bool Session::take_forwarded(const RequestHead& head) {
+  const unsigned hops = endpoint_->config_.trusted_proxy_hops;
+  if (hops == 0) return true;
+  const std::optional<Address> forwarded = forwarded_address(head.headers, hops);
+  if (!forwarded) return true;
+  if (!endpoint_->count_instead(remote(), *forwarded)) return false;
+  set_remote(*forwarded);
+  return true;
+}
+
 bool Session::take_request(mutable_byte_view& bytes, time_point now) {
   const auto kept = endpoint_->openings_.find(id().index);
   std::size_t from_start = 0;
@@ -201,6 +214,10 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     Opening& waiting = opening();
     waiting.needed = parsed.size + body_size;
     waiting.scanned = 0;
+    return false;
+  }
+  if (!take_forwarded(head)) {
+    respond({.status = 503, .body = as_bytes("too many connections from this address\n")});
     return false;
   }
   const byte_view body = bytes.subspan(parsed.size, body_size);

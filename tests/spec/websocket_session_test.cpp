@@ -274,3 +274,72 @@ TEST_CASE("websocket sessions: a server survives whatever its peers send", "[web
     require_nothing_left(world);
   }
 }
+
+TEST_CASE("websocket sessions: the peer is the one that the trusted proxies name",
+          "[websocket][session][proxy]") {
+  const Address socket = Address::v4(0x0a000001, 4000);
+  struct Case {
+    unsigned hops;
+    std::string fields;
+    std::string remote;
+  };
+  const std::string self = "10.0.0.1:4000";
+  const std::string chain = "X-Forwarded-For: 192.0.2.1, 192.0.2.2,192.0.2.3\r\n";
+  const Case cases[] = {
+      {0, chain, self},
+      {1, chain, "192.0.2.3:0"},
+      {2, chain, "192.0.2.2:0"},
+      {3, chain, "192.0.2.1:0"},
+      {4, chain, self},
+      {1, "", self},
+      {1, "X-Forwarded-For:\r\n", self},
+      {16, chain, self},
+      // Several fields are one list.
+      {2, "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\n", "192.0.2.1:0"},
+      {2, "X-Forwarded-For: 192.0.2.1,, ,192.0.2.2\r\n", "192.0.2.1:0"},
+      // A client's own words stand further to the left, and do not matter.
+      {1, "X-Forwarded-For: ;;,\"x\", 127.0.0.1, 192.0.2.2\r\n", "192.0.2.2:0"},
+      {1, "X-Forwarded-For: 192.0.2.2, unknown\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.1:1234\r\n", "192.0.2.1:1234"},
+      {1, "X-Forwarded-For: 2001:db8::1\r\n", "[2001:db8::1]:0"},
+      {1, "X-Forwarded-For: [2001:db8::1]\r\n", "[2001:db8::1]:0"},
+      {1, "X-Forwarded-For: [2001:db8::1]:80\r\n", "[2001:db8::1]:80"},
+      {1, "X-Forwarded-For: ::ffff:192.0.2.1\r\n", "192.0.2.1:0"},
+      {1, "X-Forwarded-For: [192.0.2.1]:80\r\n", self},
+      {1, "X-Forwarded-For: [2001:db8::1]x80\r\n", self},
+      {1, "X-Forwarded-For: [2001:db8::1\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.1:\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.1:65536\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.256\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.01\r\n", self},
+      {1, "X-Forwarded-For: 2001:db8:::1\r\n", self},
+      {1, "X-Forwarded-For: 192.0.2.1%20\r\n", self},
+  };
+  for (const auto& [hops, fields, expected] : cases) {
+    INFO(hops << " hops, " << fields);
+    Config config;
+    config.trusted_proxy_hops = hops;
+    SessionWorld world{config};
+    std::string seen;
+    world.service.when_upgrade = [&](const Request& request, Decision& decision) {
+      seen = request.remote.to_string();
+      decision.accept(world.service);
+    };
+    REQUIRE(world.endpoint.admit(socket));
+    End end = world.accept(socket);
+    CHECK(end.session->remote() == socket);
+    world.feed(end, test::upgrade_with(fields));
+    CHECK(seen == expected);
+    REQUIRE(end.is_alive());
+    CHECK(end.session->remote().to_string() == expected);
+    // A plain request's peer is the same one.
+    world.service.when_request = [&](const Request& request, Decision& decision) {
+      seen = request.remote.to_string();
+      decision.respond({});
+    };
+    seen.clear();
+    End plain = world.accept(socket);
+    world.feed(plain, "GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n");
+    CHECK(seen == expected);
+  }
+}

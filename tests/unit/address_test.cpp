@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 using muster::Address;
 
@@ -49,4 +51,52 @@ TEST_CASE("address: addresses are ordered by address, then port", "[address]") {
   CHECK(Address::v4(1, 9) < Address::v4(2, 1));
   CHECK(Address::v4(1, 1) < Address::v4(1, 2));
   CHECK(Address::v4(1, 1) == Address::v4(1, 1));
+}
+
+TEST_CASE("address: an IP address is read strictly", "[address]") {
+  const auto read = [](std::string_view text) {
+    const auto address = Address::parse_ip(text);
+    return address ? address->to_string(false) : std::string{"none"};
+  };
+  for (const char* const text : {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1",
+                                 "1::", "2001:db8::1", "1:2:3:4:5:6:7:8", "fe80::1:0:0:1"}) {
+    CHECK(read(text) == text);
+  }
+  CHECK(read("2001:DB8:0:0:0:0:0:1") == "2001:db8::1");
+  CHECK(read("1::3:4:5:6:7:8") == "1:0:3:4:5:6:7:8");
+  CHECK(read("::ffff:192.0.2.1") == "192.0.2.1");
+  CHECK(read("64:ff9b::192.0.2.1") == "64:ff9b::c000:201");
+  CHECK(read("1:2:3:4:5:6:192.0.2.1") == "1:2:3:4:5:6:c000:201");
+  for (const char* const text : {"",
+                                 "1",
+                                 "1.2.3",
+                                 "1.2.3.4.5",
+                                 "1.2.3.",
+                                 ".1.2.3",
+                                 "1.2.3.256",
+                                 "01.2.3.4",
+                                 "1.2.3.+4",
+                                 "1.2.3.-4",
+                                 "1.2.3.4 ",
+                                 "0x1.2.3.4",
+                                 ":",
+                                 ":::",
+                                 "1:2:3:4:5:6:7",
+                                 "1:2:3:4:5:6:7:8:9",
+                                 "1::2::3",
+                                 "1:2:3:4:5:6:7::8:9",
+                                 "::1:2:3:4:5:6:7:8",
+                                 "12345::",
+                                 "g::",
+                                 "1:2:3:4:5:6:7:",
+                                 ":1:2:3:4:5:6:7",
+                                 "::1.2.3",
+                                 "1.2.3.4::",
+                                 "1:2:3:4:5:6:7:1.2.3.4",
+                                 "::1%eth0",
+                                 "[::1]",
+                                 "::-1"}) {
+    INFO(text);
+    CHECK(read(text) == "none");
+  }
 }

@@ -50,6 +50,15 @@ struct Config {
   /// Pages that may connect, compared whole with the Origin header ("https://game.example"). Empty:
   /// all. A request without that header comes from no page, and is let in (server).
   std::vector<std::string> origins{};
+
+  /// How many proxies stand in front, 0 to 16. The peer's address is then the one that the first of
+  /// them saw: the entry of X-Forwarded-For that is so many from its end. Without a valid one there
+  /// it is the socket's. Only if nobody reaches the server past the proxies: entries further to the
+  /// left, and all of them without a proxy, are whatever a client wrote (server).
+  ///
+  /// The cap per address counts these addresses, once the request was read, and refuses with a 503.
+  /// The socket's own address, the proxy's, has no cap then.
+  unsigned trusted_proxy_hops = 0;
 };
 
 /// @param problem   on failure, a sentence that names the field and what is allowed
@@ -59,7 +68,7 @@ struct Config {
 /// Counters since the start.
 struct Stats {
   std::uint64_t connections = 0;          ///< begun
-  std::uint64_t refused_connections = 0;  ///< over a cap, before anything was read
+  std::uint64_t refused_connections = 0;  ///< over a cap
   std::uint64_t upgrades = 0;             ///< handshakes completed
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
   std::uint64_t bad_requests = 0;  ///< heads that were malformed, too large, or no valid upgrade
@@ -149,6 +158,7 @@ class Endpoint {
   };
 
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
+  [[nodiscard]] bool count_instead(const Address& socket, const Address& forwarded);
   void leave(const Address& remote) noexcept;
 
   Config config_;

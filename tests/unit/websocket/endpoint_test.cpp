@@ -50,6 +50,7 @@ TEST_CASE("endpoint: a configuration is checked", "[endpoint]") {
       {[](Config& c) { c.ping_interval = c.idle_timeout; }, "ping_interval"},
       {[](Config& c) { c.close_timeout = 9ms; }, "close_timeout"},
       {[](Config& c) { c.close_timeout = 61s; }, "close_timeout"},
+      {[](Config& c) { c.trusted_proxy_hops = 17; }, "trusted_proxy_hops"},
   };
   for (const auto& [change, field] : cases) {
     Config config;
@@ -123,6 +124,46 @@ TEST_CASE("endpoint: a cap on the connections of one address", "[endpoint][caps]
     ends.clear();
     for (const Address& address : addresses) CHECK(connect(address));
     CHECK_FALSE(world.endpoint.admit(addresses[0]));
+  }
+}
+
+TEST_CASE("endpoint: behind a proxy the forwarded addresses are counted", "[endpoint][caps]") {
+  Config config;
+  config.max_connections_per_address = 2;
+  config.trusted_proxy_hops = 1;
+  SessionWorld world{config};
+  const Address proxy = Address::v4(0x0a000001, 1);
+  std::vector<End> ends;
+  const auto connect = [&](std::string_view request) -> std::string {
+    REQUIRE(world.endpoint.admit(proxy));
+    End end = world.accept(proxy);
+    world.feed(end, request);
+    ends.push_back(end);
+    const std::string& answer = end.pipe->written;
+    return answer.empty() ? answer : answer.substr(9, 3);  // the status
+  };
+  const auto upgrade = [&](const std::string& from) {
+    return connect(test::upgrade_with("X-Forwarded-For: " + from + "\r\n"));
+  };
+  for (int round = 0; round < 3; ++round) {
+    CHECK(upgrade("192.0.2.1") == "101");
+    CHECK(connect("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n") == "200");
+    CHECK(upgrade("192.0.2.1") == "503");
+    CHECK(upgrade("192.0.2.2") == "101");
+    CHECK(upgrade("2001:db8::1") == "101");
+    CHECK(upgrade("2001:db8::2") == "101");
+    CHECK(upgrade("2001:db8::3") == "503");  // by /64
+    CHECK(world.endpoint.stats().refused_connections == 2U * static_cast<unsigned>(round + 1));
+    // The proxy itself has no cap: heads that are not there yet, or name nobody.
+    for (int i = 0; i < 5; ++i) CHECK(upgrade("unknown") == "101");
+    for (int i = 0; i < 5; ++i) CHECK(upgrade("10.0.0.1") == "101");
+    for (int i = 0; i < 5; ++i) CHECK(connect("GET / HT").empty());
+    CHECK(connect("garbage\r\n\r\n") == "400");
+    // However they end, their places are free again.
+    for (End& end : ends) world.finish(end);
+    world.wait(11s);
+    CHECK(world.endpoint.session_count() == 0);
+    ends.clear();
   }
 }
 
