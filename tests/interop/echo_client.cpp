@@ -2,6 +2,7 @@
 // A client for a test's server: it connects, sends back what comes, and prints what happens.
 //
 // usage: echo_client URL BACKEND [SUBPROTOCOL...]
+// For wss:// URLs the environment variable CA_FILE names the trusted roots.
 // Prints one line each: "open", then "close REASON CODE peer|us TEXT". The text message "bye" makes
 // it close with 4002, the text message "flood" makes it send 1000 numbered messages.
 #include <muster/asio/loop.hpp>
@@ -12,6 +13,7 @@
 #include <asio/io_context.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -70,7 +72,15 @@ int main(int argc, char** argv) {
   websocket.idle_timeout = 600ms;
   websocket.close_timeout = 500ms;
   Echo echo{context};
-  muster::asio::WebSocketClient client{loop, websocket, entropy};
+  muster::asio::TlsClientContext tls;
+  const char* const ca_file = std::getenv("CA_FILE");
+  std::string problem;
+  if (ca_file != nullptr && tls.load({.ca_file = ca_file}, problem)) {
+    std::cerr << problem << std::endl;
+    return 2;
+  }
+  muster::asio::WebSocketClient client{loop, websocket, entropy,
+                                       ca_file != nullptr ? &tls : nullptr};
   const std::vector<std::string> subprotocols(argv + 3, argv + argc);
   client.dial({.url = argv[1], .subprotocols = subprotocols, .headers = {{"X-Test", "yes"}}}, echo);
   context.run();

@@ -32,9 +32,9 @@ def wait_until(condition, what, seconds=10.0):
 class Process:
     """A program whose lines of output can be waited for."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, **options):
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
         self.lines = queue.Queue()
         self.errors = []
         threading.Thread(target=self._read_out, daemon=True).start()
