@@ -68,7 +68,10 @@ class OpenSslEngine final : public TlsEngine {
  private:
   // Several records are read into one stretch, so that a session gets as much as a plain one does.
   Read read_records(mutable_byte_view out) noexcept {
-    if (has_failed_) return {State::failed, 0};
+    if (has_failed_) {
+      input_ = {};
+      return {State::failed, 0};
+    }
     std::size_t size = 0;
     while (size < out.size()) {
       ERR_clear_error();

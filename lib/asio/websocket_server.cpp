@@ -167,12 +167,14 @@ class WebSocketServer::Impl final : Timed, Acceptor {
         continue;
       }
       std::unique_ptr<TlsEngine> engine;
-      if (config_.tls != nullptr) {
-        engine = config_.tls->impl().make_engine();
-        if (engine == nullptr) throw std::bad_alloc{};
-      }
+      if (config_.tls != nullptr) engine = config_.tls->impl().make_engine();
+      const bool lacks_tls = config_.tls != nullptr && engine == nullptr;  // for want of memory
       Socket& socket = loop_.make_socket(endpoint_, Framing::server, fd, remote, std::move(engine));
       socket.start(now);
+      if (lacks_tls) {
+        socket.broke();
+        continue;
+      }
       // The request is often there already, and then costs no wake-up of its own.
       try {
         socket.pump(false);

@@ -21,7 +21,8 @@ namespace muster::asio {
 class WebSocketClient final : public Dialer {
  public:
   /// @param config   valid (`websocket::validate`)
-  /// @param tls      whom to trust, loaded; outlives the client. Null: the system's roots.
+  /// @param tls      whom to trust, loaded; outlives the client. Null: the system's roots, which
+  ///                 the first wss:// dial reads.
   WebSocketClient(Loop& loop, const websocket::Config& config, Entropy& entropy,
                   const TlsClientContext* tls = nullptr);
   WebSocketClient(const WebSocketClient&) = delete;

@@ -28,7 +28,8 @@ class WebSocketServer {
     bool reuse_port = false;    ///< several loops listen on one port (Linux)
     bool defer_accept = false;  ///< wake up only when the first bytes are there (Linux)
 
-    /// Every connection speaks TLS with this certificate; null: none does. Outlives the server.
+    /// Every connection speaks TLS with the certificate that it has; null: none does. Outlives the
+    /// server.
     const TlsServerContext* tls = nullptr;
   };
 
