@@ -492,6 +492,37 @@ TEST_CASE("socket tls: an HTTP request is answered, and the answer is whole", "[
   REQUIRE(world.run([&] { return world.listener().endpoint().session_count() == 0; }));
 }
 
+TEST_CASE("socket tls: a large answer reaches a slow peer that has ended its side", "[tls]") {
+  struct Page final : SocketService {
+    void on_request(const Request&, Decision decision, time_point) override {
+      decision.respond({.body = as_bytes(body)});
+    }
+    std::string body = std::string(8'000'000, 'p') + "the end";
+  };
+  TlsWorld world{each_backend()};
+  Page page;
+  ServerWorld::Config config;
+  config.tls = &world.Trust::server;
+  config.close_timeout = 30s;
+  muster::asio::WebSocketServer server{world.loop, config, world.entropy, page};
+  REQUIRE(!server.listen("127.0.0.1:0"));
+  TlsPeer& peer = *world.peers.emplace_back(
+      std::make_unique<TlsPeer>(server.port(), world.Trust::client, 8 * 1024));
+  REQUIRE(world.run([&] { return peer.engine->may_write(); }));
+  peer.raw.is_reading = false;
+  peer.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  peer.engine->finish();
+  peer.flush();
+  peer.raw.half_close();
+  world.settle();
+  peer.raw.is_reading = true;
+  REQUIRE(world.run([&] { return peer.raw.is_at_end(); }));
+  CHECK(peer.plain.size() > page.body.size());
+  CHECK(peer.plain.ends_with("the end"));
+  CHECK(peer.state == TlsEngine::State::ended);
+  REQUIRE(world.run([&] { return server.endpoint().session_count() == 0; }));
+}
+
 TEST_CASE("socket tls: damaged records end that connection only", "[tls]") {
   TlsWorld world{each_backend()};
   TlsPeer& good = world.upgrade();
