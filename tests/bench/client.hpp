@@ -67,6 +67,7 @@ class Client {
   }
 
   std::vector<Connection>& connections() { return connections_; }
+  const sockaddr_in& address() const { return address_; }
   std::uint64_t errors() const { return errors_; }
   std::uint64_t receive_calls() const { return receive_calls_; }
   std::uint64_t pings() const { return pings_; }
@@ -101,17 +102,19 @@ class Client {
     watch(EPOLL_CTL_ADD, index, EPOLLIN | EPOLLOUT);
   }
 
-  /// Opens connections [first, first + count) with at most `parallel` handshakes under way.
+  /// Opens connections first, first + step, ... (`count` of them) with at most `parallel`
+  /// handshakes under way.
   template <class Handler>
-  void open_all(std::uint32_t first, std::uint32_t count, std::uint32_t parallel,
-                Handler& handler) {
+  void open_all(std::uint32_t first, std::uint32_t count, std::uint32_t parallel, Handler& handler,
+                std::uint32_t step = 1) {
     const auto target = open_count_ + count;
     const auto deadline = now_ns() + 60'000'000'000u;
     std::uint32_t started = 0;
     while (open_count_ < target) {
       while (started < count && open_count_ + parallel > target - (count - started))
-        start_open(first + started++);
+        start_open(first + step * started++);
       poll(handler, 100);
+      flush();
       if (now_ns() > deadline) fail("connections did not open within 60 s");
     }
   }
@@ -125,11 +128,24 @@ class Client {
     close(index);
   }
 
-  void append_message(std::uint32_t index, const Stamp& stamp, std::size_t size) {
+  /// @param envelope   what goes in front of the payload, in the same message
+  void append_message(std::uint32_t index, const Stamp& stamp, std::size_t size,
+                      std::string_view envelope = {}) {
     auto& out = connections_[index].unsent;
-    const auto payload = append_header(out, 0x82, size);
-    write_payload(out.data() + payload, size, stamp);
-    mask(out.data() + payload, size, out.data() + payload - 4);
+    const auto whole = envelope.size() + size;
+    const auto at = append_header(out, 0x82, whole);
+    std::memcpy(out.data() + at, envelope.data(), envelope.size());
+    write_payload(out.data() + at + envelope.size(), size, stamp);
+    mask(out.data() + at, whole, out.data() + at - 4);
+    mark_dirty(index);
+  }
+
+  /// A binary message without a stamp.
+  void append_bytes(std::uint32_t index, std::string_view bytes) {
+    auto& out = connections_[index].unsent;
+    const auto at = append_header(out, 0x82, bytes.size());
+    std::memcpy(out.data() + at, bytes.data(), bytes.size());
+    mask(out.data() + at, bytes.size(), out.data() + at - 4);
     mark_dirty(index);
   }
 

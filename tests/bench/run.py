@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import random
+import re
 import resource
 import shlex
 import shutil
@@ -38,10 +39,30 @@ KNOWN_SERVERS = {
     "beast": "muster-bench-beast",
     "websocketpp": "muster-bench-websocketpp",
 }
+# The program, which speaks its own protocol: it is in the cells that have hosts.
+RELAY = "muster-relay"
+RELAY_PROGRAM = "../../examples/relay/muster-relay"  # seen from the build folder
+RELAY_CONFIG = Path(__file__).resolve().parent / "relay.toml"
+# What a flush window may cost, as a share of the same cell at window 0.
+WINDOWS = {"window 0": [], "lead 5": ["--lead", "5"], "tick 16": ["--tick", "16"]}
+WINDOW_DEMANDS = {"window-50x10hz": {"lead 5": 0.35, "tick 16": 0.25},
+                  "window-100x5hz": {"lead 5": 0.45, "tick 16": 0.25}}
+
+
+class Variant:
+    """A row of a table: what is started, and what the load generator is told beside the cell's arguments."""
+
+    def __init__(self, command, load=()):
+        self.command = command
+        self.load = list(load)
 
 
 def cells():
-    """All cells: name, kind and arguments of the load generator (kinds: cpu, idle, syscalls)."""
+    """All cells: name, kind and arguments of the load generator.
+
+    cpu and hosts compare servers, hosts with the program muster-relay among them; windows compares the windows of
+    muster, and bad the program with and without a member that does not behave; idle is memory, syscalls is strace.
+    """
     found = {}
 
     def add(name, kind, *arguments):
@@ -54,14 +75,34 @@ def cells():
             for window in (1, 16):
                 add(f"fan-{members}-w{window}{suffix}", "cpu", "fan", "--connections", max(500, members),
                     "--room", members, "--window", window, "--size", size)
+    add("fan-100-w1-16k", "cpu", "fan", "--connections", 500, "--room", 100, "--window", 1, "--size", 16384)
     add("fan-100-w2-16k", "cpu", "fan", "--connections", 500, "--room", 100, "--window", 2, "--size", 16384)
     add("relay-w16", "cpu", "fan", "--connections", 500, "--room", 2, "--window", 16)
     add("all-20-10hz", "cpu", "all", "--connections", 200, "--room", 20, "--rate", 10)
     add("all-50-10hz", "cpu", "all", "--connections", 200, "--room", 50, "--rate", 10)
     add("all-100-5hz", "cpu", "all", "--connections", 200, "--room", 100, "--rate", 5)
+    for size, suffix in ((64, ""), (1024, "-1k")):
+        for window in (1, 16):
+            add(f"down-1000-w{window}{suffix}", "hosts", "down", "--connections", 1001, "--room", 1001,
+                "--window", window, "--size", size)
+    for window in (1, 16):
+        add(f"up-1000-w{window}", "hosts", "up", "--connections", 1001, "--room", 1001, "--window", window)
+    for window in (1, 16):
+        add(f"rooms-1000x10-w{window}", "hosts", "down", "--connections", 10000, "--room", 10, "--window", window)
+    add("join-storm", "hosts", "join", "--connections", 4040, "--room", 101)
+    for members, rate in ((50, 10), (100, 5)):
+        name = f"window-{members}x{rate}hz"
+        arguments = ("all", "--connections", 200, "--room", members, "--rate", rate)
+        add(name, "windows", *arguments)
+        add(name + "-others", "windows", *arguments, "--except-sender")
+    # It takes some megabytes until the kernel keeps no more for a member that never reads.
+    add("bad-never-reads", "bad", "down", "--connections", 105, "--room", 21, "--size", 16384)
+    for bad in ("garbage", "floods", "trickles"):
+        add("bad-" + bad, "bad", "play", "--connections", 210, "--room", 21, "--rate", 20)
     add("accept-64", "cpu", "accept", "--parallel", 64, "--messages", 4000)
     add("accept-1", "cpu", "accept", "--parallel", 1, "--messages", 600)
     add("idle", "idle", "idle", "--connections", 10000, "--echo-each")
+    add("idle-fan", "idle", "fan", "--connections", 10000, "--room", 100, "--window", 16, "--size", 1024, "--memory")
     # One message per room and pass, so a call per delivery is a call per pass and member.
     add("syscalls-echo-w1", "syscalls", "echo", "--connections", 50, "--window", 1)
     add("syscalls-echo-200-w1", "syscalls", "echo", "--connections", 200, "--window", 1)
@@ -78,16 +119,17 @@ class Failure(Exception):
 class Server:
     """A server process on its own CPU, from the moment it announced its port until it is gone."""
 
-    def __init__(self, name, command, cpu):
+    def __init__(self, name, command, cpus):
         self.name = name
-        self.process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         line = self.process.stdout.readline()
-        if not line.startswith("listening on 127.0.0.1:"):
+        match = re.search(r"listen\S* on (?:http://)?127\.0\.0\.1:(\d+)$", line.rstrip())
+        if not match:
             self.process.kill()
             self.process.wait()
             raise Failure(f"{name}: first line of output is {line!r} instead of 'listening on 127.0.0.1:PORT'")
-        self.port = int(line.rsplit(":", 1)[1])
+        self.port = int(match[1])
 
     def stop(self):
         ended = self.process.poll()
@@ -112,44 +154,68 @@ class Server:
 
 
 class Bench:
-    def __init__(self, options, servers):
+    def __init__(self, options, servers, relay):
         self.options = options
         self.servers = servers
+        self.relay = relay  # the program, or None
         self.load = str(Path(options.build) / "muster-bench-load")
         cpus = sorted(os.sched_getaffinity(0))
-        self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
-        if len(cpus) < 2:
-            print("warning: one CPU only, server and load share it", file=sys.stderr)
+        self.server_cpus = options.server_cpus or {cpus[0]}
+        self.load_cpus = options.load_cpus or {cpus[-1]}
+        if self.server_cpus & self.load_cpus:
+            print("warning: server and load share a CPU", file=sys.stderr)
         self.random = random.Random(options.seed)
 
     def run_load(self, server, arguments):
         command = [self.load, *arguments, "--port", str(server.port), "--server-pid", str(server.process.pid)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              preexec_fn=lambda: os.sched_setaffinity(0, {self.load_cpu}))
+                              preexec_fn=lambda: os.sched_setaffinity(0, self.load_cpus))
         if done.returncode != 0:
             raise Failure(f"{server.name}: {' '.join(arguments)}: exit code {done.returncode}\n"
                           f"{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
-    def run_once(self, name, arguments):
-        with Server(name, self.servers[name.removesuffix(AGAIN)], self.server_cpu) as server:
-            return self.run_load(server, arguments)
+    def run_once(self, name, variant, arguments):
+        with Server(name, variant.command, self.server_cpus) as server:
+            return self.run_load(server, [*arguments, *variant.load])
 
-    def cpu_cell(self, arguments):
-        """The runs of all servers in random order, repeated while the control says that they decide nothing."""
+    def variants(self, name, kind):
+        """The rows of a cell, and which of them runs twice."""
+        if kind == "windows":
+            if "muster" not in self.servers:
+                return {}, None
+            command = self.servers["muster"].command
+            return {window: Variant([*command, *more]) for window, more in WINDOWS.items()}, "window 0"
+        if kind == "bad":
+            if self.relay is None:
+                return {}, None
+            bad = name.removeprefix("bad-")
+            return {"without": self.relay,
+                    f"with one that {bad}" if bad != "garbage" else "with one that sends garbage":
+                        Variant(self.relay.command, [*self.relay.load, "--bad", bad])}, "without"
+        rows = dict(self.servers)
+        if kind == "hosts" and self.relay is not None:
+            rows[RELAY] = self.relay
+        return rows, self.options.control
+
+    def cpu_cell(self, name, kind, arguments):
+        """The runs of all rows in random order, repeated while the control says that they decide nothing."""
         options = self.options
+        variants, control = self.variants(name, kind)
+        if not variants:
+            return {"skipped": "a program that it needs is not built, or not among --only"}
         arguments = [*arguments, "--warm-up", str(options.warm_up), "--duration", str(options.duration)]
         if arguments[0] == "accept" and options.quick:
             arguments[arguments.index("--messages") + 1] = "500"
-        control = options.control
+        names = [*variants, control + AGAIN]
         attempts = []
         for _ in range(1 if options.quick else ATTEMPTS):
-            order = [name for name in [*self.servers, control + AGAIN] for _ in range(options.runs)]
+            order = [row for row in names for _ in range(options.runs)]
             self.random.shuffle(order)
-            runs = {name: [] for name in [*self.servers, control + AGAIN]}
-            for name in order:
-                runs[name].append(self.run_once(name, arguments))
-            summary = {name: summarise(results) for name, results in runs.items()}
+            runs = {row: [] for row in names}
+            for row in order:
+                runs[row].append(self.run_once(row, variants[row.removesuffix(AGAIN)], arguments))
+            summary = {row: summarise(results) for row, results in runs.items()}
             ratio = summary[control + AGAIN]["cpu_lower_quartile_ns"] / summary[control]["cpu_lower_quartile_ns"]
             attempts.append({"runs": runs, "summary": summary, "control_ratio": ratio})
             if abs(ratio - 1) <= TOLERANCE:
@@ -159,17 +225,17 @@ class Bench:
             verdict = "quick" if options.quick else "decided"
         else:
             verdict = "undecided"
-        return {"attempts": attempts, "summary": last["summary"], "control_ratio": last["control_ratio"],
-                "verdict": verdict}
+        return {"attempts": attempts, "summary": last["summary"], "control": control,
+                "control_ratio": last["control_ratio"], "verdict": verdict}
 
     def idle_cell(self, arguments):
         """Growth of memory per connection in a fresh process."""
         if self.options.quick:
             arguments = [argument if argument != "10000" else "2000" for argument in arguments]
         rows = {}
-        for name in self.servers:
-            results = [self.run_once(name, arguments) for _ in range(1 if self.options.quick else 3)]
-            count = results[0]["memory"][-1][0]
+        for name, variant in self.servers.items():
+            results = [self.run_once(name, variant, arguments) for _ in range(1 if self.options.quick else 3)]
+            count = results[0]["memory"][-1][0] - results[0]["memory"][0][0]
 
             def slope(value):
                 return statistics.median(value(result) for result in results) / count
@@ -178,7 +244,8 @@ class Bench:
                 "connections": count,
                 "rss": slope(lambda result: result["memory"][-1][1] - result["memory"][0][1]),
                 "anonymous": slope(lambda result: result["memory"][-1][2] - result["memory"][0][2]),
-                "rss_after_echo": slope(lambda result: result["memory_after_echo"][0] - result["memory"][0][1]),
+                "rss_after_traffic": slope(
+                    lambda result: result["memory_after_traffic"][0] - result["memory"][0][1]),
                 "runs": results,
             }
         return {"summary": rows}
@@ -194,14 +261,14 @@ class Bench:
         members = int(arguments[arguments.index("--room") + 1]) if "--room" in arguments else 1
         step = 4000 if members == 1 else 400
         rows = {}
-        for name, command in self.servers.items():
+        for name, variant in self.servers.items():
             counts, deliveries = [], []
             for messages in (step, 2 * step if self.options.quick else 4 * step):
                 with tempfile.TemporaryDirectory() as folder:
                     report = Path(folder) / "calls"
                     # -D keeps the server, not strace, as the child that is signalled and sampled.
-                    traced = ["strace", "-D", "-f", "-c", "-o", str(report), *command]
-                    with Server(name, traced, self.server_cpu) as server:
+                    traced = ["strace", "-D", "-f", "-c", "-o", str(report), *variant.command]
+                    with Server(name, traced, self.server_cpus) as server:
                         result = self.run_load(server, [*arguments, "--lockstep", "--warm-up", "0",
                                                         "--messages", str(messages)])
                     counts.append(read_strace(report))
@@ -216,9 +283,14 @@ class Bench:
         results = {}
         for name, (kind, arguments) in chosen.items():
             started = time.monotonic()
-            run_cell = {"cpu": self.cpu_cell, "idle": self.idle_cell, "syscalls": self.syscalls_cell}[kind]
             try:
-                results[name] = {"kind": kind, "arguments": arguments, **run_cell(arguments)}
+                if kind == "idle":
+                    cell = self.idle_cell(arguments)
+                elif kind == "syscalls":
+                    cell = self.syscalls_cell(arguments)
+                else:
+                    cell = self.cpu_cell(name, kind, arguments)
+                results[name] = {"kind": kind, "arguments": arguments, **cell}
             except Failure as failure:
                 results[name] = {"kind": kind, "arguments": arguments, "failure": str(failure)}
                 print(f"{name}: FAILED\n{failure}", file=sys.stderr)
@@ -265,6 +337,81 @@ def summarise(results):
     }
 
 
+def ratio_text(row, other):
+    return (f"**{row['cpu_lower_quartile_ns'] / other['cpu_lower_quartile_ns']:.2f}** "
+            f"({row['cpu_median_ns'] / other['cpu_median_ns']:.2f})")
+
+
+def control_text(cell):
+    return f"A/A {cell['control_ratio']:.2f}, {cell['verdict']} (attempt {len(cell['attempts'])})"
+
+
+def table(heads, rows):
+    if not rows:
+        return []
+    return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads),
+            *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def server_table(cells_of_kind, bases):
+    rows = []
+    for name, cell in cells_of_kind.items():
+        for server, row in cell["summary"].items():
+            words = [name, server, f"{row['cpu_lower_quartile_ns']:.0f}", f"{row['cpu_median_ns']:.0f}"]
+            words += [ratio_text(row, cell["summary"][base]) if base in cell["summary"] else "-" for base in bases]
+            share = row["user_share"]
+            words += ["-" if share is None else f"{share:.0%}", f"{row['deliveries_per_s']:.0f}",
+                      f"{row['deliveries_per_client_read']:.1f}", f"{row['p50_us']:.0f}", f"{row['p99_us']:.0f}"]
+            words.append(control_text(cell) if server.endswith(AGAIN) else "")
+            rows.append(words)
+    return table(["scenario", "server", "CPU ns/delivery, lower quartile", "median",
+                  *(f"to {base} (median)" for base in bases),
+                  "user share", "deliveries/s", "per client read", "p50 us", "p99 us", "verdict"], rows)
+
+
+def window_table(cells_of_kind):
+    """What a window saves, whether that is what was demanded, and the latency that it costs."""
+    rows = []
+    for name, cell in cells_of_kind.items():
+        base = cell["summary"][cell["control"]]
+        demands = WINDOW_DEMANDS[name.removesuffix("-others")]
+        for window, row in cell["summary"].items():
+            ratio = row["cpu_lower_quartile_ns"] / base["cpu_lower_quartile_ns"]
+            demand = demands.get(window)
+            rows.append([name, window, f"{row['cpu_lower_quartile_ns']:.0f}", ratio_text(row, base),
+                         "" if demand is None else f"at most {demand}",
+                         "" if demand is None else "met" if ratio <= demand else "**not met**",
+                         f"{row['deliveries_per_client_read']:.1f}", f"{row['p50_us']:.0f}", f"{row['p99_us']:.0f}",
+                         control_text(cell) if window.endswith(AGAIN) else ""])
+    return table(["scenario", "window", "CPU ns/delivery, lower quartile", "to window 0 (median)", "demanded", "",
+                  "per client read", "p50 us", "p99 us", "verdict"], rows)
+
+
+def bad_table(cells_of_kind):
+    """The others beside a bad peer; the spread is that of all runs without one.
+
+    A run in which one of the others missed a message, or got it late or twice, has failed and is not here.
+    """
+    figures = {"CPU ns/delivery": lambda run: run["server_cpu_ns"] / run["deliveries"],
+               "p50 us": lambda run: run["p50_us"], "p99 us": lambda run: run["p99_us"]}
+    rows = []
+    for name, cell in cells_of_kind.items():
+        runs = cell["attempts"][-1]["runs"]
+        control = cell["control"]
+        without = [*runs[control], *runs[control + AGAIN]]
+        (with_bad,) = [runs[row] for row in runs if row not in (control, control + AGAIN)]
+        rows.append([name, str(sum(run["deliveries"] for run in with_bad)), "0"])
+        for value in figures.values():
+            median = statistics.median(map(value, with_bad))
+            low, high = min(map(value, without)), max(map(value, without))
+            rows[-1].append(f"{median:.0f} ({low:.0f} to {high:.0f}){'' if median <= high else ' **above**'}")
+        rows[-1] += [str(sum(run["bad_connections"] for run in with_bad)),
+                     str(sum(run["bad_ended"] for run in with_bad)), control_text(cell)]
+    return table(["one more member", "deliveries to the others", "lost",
+                  *(f"{figure}: with it (spread without)" for figure in figures),
+                  "its connections", "ended by the relay", "verdict"], rows)
+
+
 def markdown(environment, results, bases):
     lines = [
         f"{environment['date']}, {environment['cpu']}, Linux {environment['kernel']}, "
@@ -272,34 +419,22 @@ def markdown(environment, results, bases):
         + (", **quick: not for publication**" if environment["quick"] else ""),
         "",
     ]
-    cpu = {name: cell for name, cell in results.items() if cell["kind"] == "cpu" and "summary" in cell}
-    if cpu:
-        heads = ["scenario", "server", "CPU ns/delivery, lower quartile", "median"]
-        heads += [f"to {base} (median)" for base in bases]
-        heads += ["user share", "deliveries/s", "per client read", "p50 us", "p99 us", "verdict"]
-        lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-        for name, cell in cpu.items():
-            for server, row in cell["summary"].items():
-                words = [name, server, f"{row['cpu_lower_quartile_ns']:.0f}", f"{row['cpu_median_ns']:.0f}"]
-                for base in bases:
-                    other = cell["summary"][base]
-                    words.append(f"**{row['cpu_lower_quartile_ns'] / other['cpu_lower_quartile_ns']:.2f}** "
-                                 f"({row['cpu_median_ns'] / other['cpu_median_ns']:.2f})")
-                share = row["user_share"]
-                words += ["-" if share is None else f"{share:.0%}", f"{row['deliveries_per_s']:.0f}",
-                          f"{row['deliveries_per_client_read']:.1f}", f"{row['p50_us']:.0f}", f"{row['p99_us']:.0f}"]
-                words.append(f"A/A {cell['control_ratio']:.2f}, {cell['verdict']} (attempt {len(cell['attempts'])})"
-                             if server.endswith(AGAIN) else "")
-                lines.append("| " + " | ".join(words) + " |")
-        lines.append("")
+    def of_kind(kind):
+        return {name: cell for name, cell in results.items() if cell["kind"] == kind and "summary" in cell}
+
+    lines += server_table(of_kind("cpu"), bases)
+    # The program beside the bench server on the same library: what rooms, ids and tokens cost.
+    lines += server_table(of_kind("hosts"), [*bases, *(["muster"] if "muster" not in bases else [])])
+    lines += window_table(of_kind("windows"))
+    lines += bad_table(of_kind("bad"))
     for name, cell in results.items():
         if cell["kind"] == "idle" and "summary" in cell:
             lines += ["| memory | server | connections | anonymous bytes/connection | RSS bytes/connection "
-                      "| RSS after one echo each |", "|---|---|---|---|---|---|"]
+                      "| RSS after traffic |", "|---|---|---|---|---|---|"]
             lines += [f"| {name} | {server} | {row['connections']} | {row['anonymous']:.0f} | {row['rss']:.0f} "
-                      f"| {row['rss_after_echo']:.0f} |" for server, row in cell["summary"].items()]
+                      f"| {row['rss_after_traffic']:.0f} |" for server, row in cell["summary"].items()]
             lines.append("")
-    calls = {name: cell for name, cell in results.items() if cell["kind"] == "syscalls" and "summary" in cell}
+    calls = of_kind("syscalls")
     if calls:
         lines += ["| system calls | server | per delivery | of these |", "|---|---|---|---|"]
         for name, cell in calls.items():
@@ -324,11 +459,19 @@ def describe_machine(options):
             "duration_s": options.duration, "quick": options.quick, "seed": options.seed}
 
 
+def cpu_set(text):
+    return {int(cpu) for cpu in text.split(",")}
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/tests/bench", help="folder with the programs (%(default)s)")
     parser.add_argument("--servers", action="append", default=[], metavar="NAME=COMMAND",
                         help="a further server of the bench protocol, or another command for a known name")
+    parser.add_argument("--relay", metavar="COMMAND",
+                        help="the program muster-relay with its options (that of the build, with relay.toml)")
+    parser.add_argument("--server-cpus", type=cpu_set, metavar="LIST", help="such as 0,1 (the first one)")
+    parser.add_argument("--load-cpus", type=cpu_set, metavar="LIST", help="of the load generator (the last one)")
     parser.add_argument("--only", metavar="NAMES", help="run only these servers (comma list)")
     parser.add_argument("--base", metavar="NAMES", help="servers that ratios are given to (comma list; all but muster)")
     parser.add_argument("--control", metavar="NAME", help="the server that runs twice (the first base)")
@@ -353,14 +496,14 @@ def find_servers(parser, options):
     for name, program in KNOWN_SERVERS.items():
         path = Path(options.build) / program
         if path.exists():
-            servers[name] = [str(path)]
+            servers[name] = Variant([str(path), "--port", "0"])
     for entry in options.servers:
         name, equals, command = entry.partition("=")
         if not equals or not command:
             parser.error(f"--servers wants NAME=COMMAND, not {entry!r}")
-        servers[name] = shlex.split(command)
+        servers[name] = Variant([*shlex.split(command), "--port", "0"])
     if options.only:
-        wanted = options.only.split(",")
+        wanted = [name for name in options.only.split(",") if name != RELAY]
         missing = [name for name in wanted if name not in servers]
         if missing:
             parser.error(f"--only names {missing[0]!r}, there are: {', '.join(servers)}")
@@ -368,6 +511,18 @@ def find_servers(parser, options):
     if not servers:
         parser.error(f"no server in {options.build}; build the bench targets or give --servers")
     return servers
+
+
+def find_relay(options):
+    """The program with a port of its own choice, or None."""
+    program = Path(options.build) / RELAY_PROGRAM
+    if options.relay:
+        command = shlex.split(options.relay)
+    elif program.exists():
+        command = [str(program), "--config", str(RELAY_CONFIG)]
+    else:
+        return None
+    return Variant([*command, "--listen", "127.0.0.1:0"], ["--relay"])
 
 
 def main():
@@ -390,7 +545,8 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     environment = describe_machine(options)
-    results = Bench(options, servers).run(chosen)
+    relay = find_relay(options) if not options.only or RELAY in options.only.split(",") else None
+    results = Bench(options, servers, relay).run(chosen)
     text = markdown(environment, results, bases)
     if options.markdown:
         Path(options.markdown).write_text(text)
@@ -398,7 +554,8 @@ def main():
         print(text, end="")
     if options.json:
         Path(options.json).write_text(json.dumps(
-            {"environment": environment, "servers": servers, "bases": bases, "control": options.control,
+            {"environment": environment, "servers": {name: variant.command for name, variant in servers.items()},
+             "relay": relay.command if relay else None, "bases": bases, "control": options.control,
              "cells": results}, indent=1) + "\n")
     return 1 if any("failure" in cell for cell in results.values()) else 0
 

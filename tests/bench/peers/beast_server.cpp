@@ -17,9 +17,9 @@
 #include <cstring>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -47,8 +47,10 @@ using SharedMessage = std::shared_ptr<const Message>;
 class Session;
 
 struct Room {
-  std::vector<Session*> members;
+  std::vector<Session*> members;  // without the host
+  Session* host = nullptr;
 };
+enum class Part { none, all, others, new_host, host, new_player, player };
 using Rooms = std::unordered_map<std::uint64_t, Room>;
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -72,38 +74,41 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   void upgrade(const std::shared_ptr<Request>& request) {
+    static constexpr std::pair<const char*, Part> routes[] = {{"/room/", Part::all},
+                                                              {"/others/", Part::others},
+                                                              {"/host/", Part::new_host},
+                                                              {"/play/", Part::new_player}};
     const std::string path(request->target());
-    if (path.rfind("/room/", 0) == 0) {
-      room_ = std::strtoull(path.c_str() + 6, nullptr, 10);
-    } else if (path != "/echo") {
-      return;
+    for (const auto& [prefix, part] : routes) {
+      if (path.rfind(prefix, 0) != 0) continue;
+      part_ = part;
+      // A reference into the table stays valid, whatever else is inserted.
+      room_ = &rooms_[std::strtoull(path.c_str() + std::strlen(prefix), nullptr, 10)];
     }
+    if (part_ == Part::none && path != "/echo") return;
     stream_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                        websocket::stream_base::none(), false});
     stream_.auto_fragment(false);
     stream_.async_accept(*request, [self = shared_from_this(), request](beast::error_code error) {
       if (error) return;
-      self->join();
+      if (self->part_ == Part::all || self->part_ == Part::others) self->join();
       self->read();
     });
   }
 
   void join() {
-    if (!room_) return;
-    auto& members = rooms_[*room_].members;
-    position_ = members.size();
-    members.push_back(this);
+    position_ = room_->members.size();
+    room_->members.push_back(this);
     is_member_ = true;
   }
 
   void leave() {
+    if (room_ != nullptr && room_->host == this) room_->host = nullptr;
     if (!is_member_) return;
-    const auto room = rooms_.find(*room_);
-    auto& members = room->second.members;
+    auto& members = room_->members;
     members[position_] = members.back();
     members[position_]->position_ = position_;
     members.pop_back();
-    if (members.empty()) rooms_.erase(room);
     is_member_ = false;
   }
 
@@ -120,8 +125,31 @@ class Session : public std::enable_shared_from_this<Session> {
     const auto message = std::make_shared<const Message>(
         Message{{data, data + buffer_.size()}, stream_.got_binary()});
     buffer_.consume(buffer_.size());
-    if (!is_member_) return send(message);
-    for (auto* member : rooms_[*room_].members) member->send(message);
+    switch (part_) {
+      case Part::none:
+        return send(message);
+      case Part::all:
+      case Part::host:
+        for (auto* member : room_->members) member->send(message);
+        return;
+      case Part::others:
+        for (auto* member : room_->members) {
+          if (member != this) member->send(message);
+        }
+        return;
+      case Part::new_host:
+        room_->host = this;
+        part_ = Part::host;
+        return send(message);
+      case Part::new_player:
+        join();
+        part_ = Part::player;
+        send(message);
+        [[fallthrough]];
+      case Part::player:
+        if (room_->host != nullptr) room_->host->send(message);
+        return;
+    }
   }
 
   void write() {
@@ -139,7 +167,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Rooms& rooms_;
   beast::flat_buffer buffer_;
   std::deque<SharedMessage> queue_;
-  std::optional<std::uint64_t> room_;
+  Room* room_ = nullptr;
+  Part part_ = Part::none;
   std::size_t position_ = 0;
   bool is_member_ = false;
 };

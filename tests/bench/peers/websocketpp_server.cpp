@@ -15,15 +15,20 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace {
 
+struct Room;
+
+enum class Part { none, all, others, new_host, host, new_player, player };
+
 /// What a connection knows about itself; websocketpp derives its connection class from it.
 struct Membership {
-  std::uint64_t room = 0;
+  Room* room = nullptr;
   std::size_t position = 0;
-  bool has_room = false;
+  Part part = Part::none;
   bool is_member = false;
 };
 
@@ -59,6 +64,11 @@ using Server = websocketpp::server<Config>;
 using Connection = Server::connection_ptr;
 using MessagePointer = Server::message_ptr;
 
+struct Room {
+  std::vector<Connection> members;  // without the host
+  Connection host;
+};
+
 class Bench {
  public:
   explicit Bench(asio::io_context& context)
@@ -78,19 +88,27 @@ class Bench {
     server_.set_validate_handler([this](websocketpp::connection_hdl handle) {
       const auto connection = server_.get_con_from_hdl(handle);
       const auto& path = connection->get_resource();
-      if (path.rfind("/room/", 0) == 0) {
-        connection->room = std::strtoull(path.c_str() + 6, nullptr, 10);
-        connection->has_room = true;
+      static constexpr std::pair<const char*, Part> routes[] = {{"/room/", Part::all},
+                                                                {"/others/", Part::others},
+                                                                {"/host/", Part::new_host},
+                                                                {"/play/", Part::new_player}};
+      for (const auto& [prefix, part] : routes) {
+        if (path.rfind(prefix, 0) != 0) continue;
+        connection->part = part;
+        // A reference into the table stays valid, whatever else is inserted.
+        connection->room = &rooms_[std::strtoull(path.c_str() + std::strlen(prefix), nullptr, 10)];
         return true;
       }
       return path == "/echo";
     });
-    server_.set_open_handler(
-        [this](websocketpp::connection_hdl handle) { join(server_.get_con_from_hdl(handle)); });
+    server_.set_open_handler([this](websocketpp::connection_hdl handle) {
+      const auto connection = server_.get_con_from_hdl(handle);
+      if (connection->part == Part::all || connection->part == Part::others) join(connection);
+    });
     server_.set_close_handler(
         [this](websocketpp::connection_hdl handle) { leave(*server_.get_con_from_hdl(handle)); });
     server_.set_message_handler([this](websocketpp::connection_hdl handle, MessagePointer message) {
-      deliver(*server_.get_con_from_hdl(handle), message);
+      deliver(server_.get_con_from_hdl(handle), message);
     });
   }
 
@@ -102,40 +120,65 @@ class Bench {
   }
 
  private:
-  void join(const Connection& connection) {
-    if (!connection->has_room) return;
-    auto& members = rooms_[connection->room];
+  static void join(const Connection& connection) {
+    auto& members = connection->room->members;
     connection->position = members.size();
     connection->is_member = true;
     members.push_back(connection);
   }
 
-  void leave(Membership& member) {
-    if (!member.is_member) return;
-    auto& members = rooms_[member.room];
-    members[member.position] = members.back();
-    members[member.position]->position = member.position;
-    members.pop_back();
-    member.is_member = false;
+  static void leave(Server::connection_type& connection) {
+    Room* const room = connection.room;
+    if (room != nullptr && room->host.get() == &connection) room->host.reset();
+    if (!connection.is_member) return;
+    room->members[connection.position] = room->members.back();
+    room->members[connection.position]->position = connection.position;
+    room->members.pop_back();
+    connection.is_member = false;
   }
 
-  void deliver(Server::connection_type& sender, const MessagePointer& message) {
-    if (!sender.is_member) {
-      sender.send(message);
-      return;
+  void deliver(const Connection& sender, const MessagePointer& message) {
+    Room* const room = sender->room;
+    switch (sender->part) {
+      case Part::none:
+        sender->send(message);
+        return;
+      case Part::all:
+      case Part::others:
+      case Part::host:
+        return broadcast(*room, message, sender->part == Part::others ? sender.get() : nullptr);
+      case Part::new_host:
+        room->host = sender;
+        sender->part = Part::host;
+        sender->send(message);
+        return;
+      case Part::new_player:
+        join(sender);
+        sender->part = Part::player;
+        sender->send(message);
+        [[fallthrough]];
+      case Part::player:
+        if (room->host != nullptr) room->host->send(message);
+        return;
     }
+  }
+
+  void broadcast(const Room& room, const MessagePointer& message,
+                 const Server::connection_type* except) {
     // A message that is already prepared is queued as it is, so header and payload exist once for
     // all members.
     const auto prepared = messages_->get_message();
     if (encoder_.prepare_data_frame(message, prepared)) return;
-    for (const auto& member : rooms_[sender.room]) member->send(prepared);
+    for (const auto& member : room.members) {
+      if (member.get() != except) member->send(prepared);
+    }
   }
 
   Server server_;
   Config::rng_type random_;
   Config::con_msg_manager_type::ptr messages_;
   websocketpp::processor::hybi13<Config> encoder_;
-  std::unordered_map<std::uint64_t, std::vector<Connection>> rooms_;
+  std::unordered_map<std::uint64_t, Room> rooms_;
 };
 
 }  // namespace
