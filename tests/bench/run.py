@@ -390,7 +390,7 @@ def window_table(cells_of_kind):
 def bad_table(cells_of_kind):
     """The others beside a bad peer; the spread is that of all runs without one.
 
-    A run in which one of the others missed a message, or got it late or twice, has failed and is not here.
+    A run in which one of the others missed a message, or got it out of order or twice, has failed and is not here.
     """
     figures = {"CPU ns/delivery": lambda run: run["server_cpu_ns"] / run["deliveries"],
                "p50 us": lambda run: run["p50_us"], "p99 us": lambda run: run["p99_us"]}
