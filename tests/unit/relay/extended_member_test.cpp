@@ -368,6 +368,38 @@ TEST_CASE("relay extension: a challenge is answered with a proof, once",
   }
 }
 
+TEST_CASE("relay extension: any write may fail", "[relay][extension][player]") {
+  for (std::uint64_t n = 1;; ++n) {
+    CAPTURE(n);
+    ExtendedPlayer f{
+        config_with({.capabilities = relay::all_capabilities, .password = "pw", .mac = &weak_mac})};
+    f.log.accepts = true;
+    f.relay.answer = [&f](muster::Connection&) {
+      if (f.relay.joins.back().token) return f.relay.welcome(3, f.granted);
+      f.relay.say(to_hex(relay::encode_challenge({})));
+    };
+    f.relay.hear = [&f](const std::string& hex) {
+      if (hex == "16") return f.relay.welcome(0, f.granted, 4711);
+      if (hex.starts_with("05" + to_hex(as_bytes("chess")))) f.relay.welcome(3, f.granted);
+    };
+    const std::uint64_t before = f.network.writes();
+    f.network.fail_write(n);
+    REQUIRE_FALSE(f.member.start(f.network.now()));
+    f.network.run_for(30s);
+    REQUIRE(f.member.is_joined());
+    // Offered until it was taken: an offer or its answer may be what is lost.
+    for (int i = 0; i < 3 && f.log.ends == 0; ++i) {
+      f.say(to_hex(relay::encode_host_offer(5000)));
+      f.network.run_for(30s);
+    }
+    CHECK(f.log.ends == 1);
+    CHECK(f.log.take().back() == "end promoted");
+    CHECK(f.relay.most_open == 1);
+    if (f.network.writes() - before < n) break;
+    REQUIRE(n < 50);
+  }
+}
+
 TEST_CASE("relay extension: a challenge without a password to answer it",
           "[relay][extension][player]") {
   const std::string challenge = to_hex(relay::encode_challenge({}));

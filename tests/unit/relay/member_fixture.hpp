@@ -69,6 +69,7 @@ class ScriptedRelay final : public muster::Service {
       return;
     }
     heard.push_back(to_hex(message.bytes));
+    if (hear) hear(heard.back());
   }
 
   void on_close(muster::Connection& connection, const muster::CloseInfo& info,
@@ -99,6 +100,7 @@ class ScriptedRelay final : public muster::Service {
   }
 
   std::function<void(muster::Connection&)> answer = [](muster::Connection&) {};
+  std::function<void(const std::string&)> hear;  // what else is done about a message
   std::vector<Join> joins;
   std::vector<std::string> heard;
   std::vector<std::uint16_t> closes;
