@@ -4,6 +4,7 @@
 
 #include "relay_bot.hpp"
 
+#include <muster/relay/extension.hpp>
 #include <muster/url.hpp>
 #include <muster/version.hpp>
 
@@ -30,6 +31,11 @@ Invocation parse_options(std::span<const std::string> arguments) {
   app.add_option("--room", options.room, "The room; with several, -1, -2 and so on is appended")
       ->type_name("NAME")
       ->capture_default_str();
+  app.add_option("--name", options.name,
+                 "A name for everybody, at most 64 bytes; uses the protocol's extension")
+      ->type_name("NAME");
+  app.add_flag("--spectator", options.spectator,
+               "The players only watch, and send no actions; uses the protocol's extension");
   app.add_option("--rooms", options.rooms, "How many rooms, each with a host of its own, 1 to 1000")
       ->type_name("N")
       ->check(CLI::Range(1, 1000).description(""))
@@ -85,6 +91,10 @@ Invocation parse_options(std::span<const std::string> arguments) {
   if (!url || url->scheme != "ws") {
     return mistake("--relay must be a WebSocket address such as ws://127.0.0.1:8080/ws");
   }
+  if (!options.name.empty() && !muster::relay::is_display_name(options.name)) {
+    return mistake("--name must be UTF-8 of at most 64 bytes without control characters");
+  }
+  if (options.spectator) options.rpc_rate = 0;
   return {.options = options};
 }
 

@@ -14,6 +14,8 @@ struct Options {
   std::string relay = "ws://127.0.0.1:8080/ws";
   std::string game = "demo";
   std::string room = "bot";
+  std::string name;              ///< of everybody, to show to others; empty: none
+  bool spectator = false;        ///< the players watch
   std::uint32_t rooms = 1;       ///< 1 to 1000
   std::uint32_t players = 20;    ///< in each room, 1 to 10,000
   double rate = 20;              ///< updates per second of each host, 0 to 10,000

@@ -95,6 +95,11 @@ relay::MemberConfig member_config(const Options& options, const std::string& roo
   config.room_id = room;
   config.reconnect.backoff.first = 100ms;
   config.reconnect.backoff.longest = 2s;
+  if (!options.name.empty() || options.spectator) {
+    config.extension = {.capabilities = relay::all_capabilities,
+                        .name = options.name,
+                        .is_spectator = options.spectator};  // a host's is ignored
+  }
   return config;
 }
 
