@@ -207,7 +207,9 @@ void HostedRoom::introduce(const Room::Member& member) {
   if (has(player.capabilities, Capability::room_info) && (is_listed_ || !metadata_.empty())) {
     member.connection->send({encode_room_info({is_open_, is_listed_, metadata_})});
   }
-  if (!has(player.capabilities, Capability::member_events) || roster_.size() > max_introduced) {
+  // A host is told of everybody by the news that it gets.
+  if (&member == host_ || !has(player.capabilities, Capability::member_events) ||
+      roster_.size() > max_introduced) {
     return;
   }
   std::vector<std::byte> message;

@@ -168,6 +168,7 @@ void HostedRoom::accept_offer(Room::Member& member) {
   ++context_.stats->hosts_changed;
   const auto former_id = static_cast<std::uint16_t>(member.id);
   Connection& connection = *member.connection;
+  remote_->forget_rpcs_of(former_id);
   Players::node_type node = players_.extract(member.id);
   roster_.remove(member, now_);
   // Its player is gone, and lives on as the host: with its name, its account and a new token.

@@ -134,11 +134,9 @@ void HostedRoom::give_state(Room::Member& member, std::optional<std::uint64_t> l
     needs_state_ = true;
     return;
   }
-  if (cache_.is_empty() || !cache_.send_all(connection)) return;
+  const bool numbered = has(player_of(member).capabilities, Capability::sequence);
+  if (cache_.is_empty() || !cache_.send_all(connection, numbered)) return;
   ++context_.stats->states_served;
-  if (has(player_of(member).capabilities, Capability::sequence)) {
-    connection.send({encode_state_sequence(cache_.sequence())});
-  }
   provisional().join(connection);
 }
 

@@ -33,6 +33,9 @@ class RemoteHost final : public Authority {
   /// Sends what waits, as far as the host's budget allows.
   void pump();
 
+  /// What that player sent is not delivered any more.
+  void forget_rpcs_of(std::uint16_t player_id);
+
   /// A message of the relay's own. False if it does not fit.
   bool say(byte_view message) noexcept;
 
@@ -59,7 +62,6 @@ class RemoteHost final : public Authority {
                                                          MemberChange change) const;
   bool announce(const PlayerInfo& player, MemberChange change);
   void keep_news(const PlayerInfo& player, MemberChange change);
-  void forget_rpcs_of(std::uint16_t player_id);
 
   HostedRoom* room_;
   Connection* connection_ = nullptr;

@@ -1,3 +1,4 @@
+#include <muster/asio/hmac_sha256.hpp>
 #include <muster/asio/loop.hpp>
 #include <muster/asio/system_entropy.hpp>
 #include <muster/asio/tls_server_context.hpp>
@@ -11,7 +12,8 @@ int main() {
   asio::io_context context{1};
   muster::asio::Loop loop{context};
   muster::asio::SystemEntropy entropy;
-  muster::relay::Service relay{{}, loop.outbox(), entropy};
+  muster::asio::HmacSha256 mac;
+  muster::relay::Service relay{{}, loop.outbox(), entropy, mac};
   muster::asio::TlsServerContext tls;  // may serve the servers of several loops
   std::string problem;
   if (tls.load("fullchain.pem", "privkey.pem", problem)) {

@@ -148,7 +148,7 @@ struct RelayWorld {
   /// A connection that is asked for but not yet open.
   Peer& connect_later(const muster::memory::Link& link = {}) {
     Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
-    peer.connection = &network.connect(peer, relay, {}, link);
+    peer.connection = &network.connect(peer, relay, {.query = query, .remote = address}, link);
     return peer;
   }
   Peer& connect(const muster::memory::Link& link = {}) {
@@ -243,6 +243,8 @@ struct RelayWorld {
     CHECK(endings() == static_cast<std::uint64_t>(opened));
   }
 
+  std::string query;        ///< of those who connect from now on
+  muster::Address address;  ///< where they connect from
   std::vector<std::unique_ptr<Peer>> peers;
   muster::SeededEntropy entropy{entropy_seed};
   muster::WeakMac mac;

@@ -56,15 +56,14 @@ class StateCache {
   }
 
   /// Queues the state and all changes. False if they did not all fit.
-  bool send_all(Connection& connection) const noexcept { return send_from(connection, 0); }
+  /// @param numbered   with a STATE_SEQUENCE behind the state
+  bool send_all(Connection& connection, bool numbered) const noexcept;
 
-  /// Queues the changes after that one, which `can_resume` knows.
-  bool send_since(Connection& connection, std::uint64_t sequence) const noexcept {
-    return send_from(connection, static_cast<std::size_t>(sequence - base_) + 1);
-  }
+  /// Queues the changes after that one, which `can_resume` knows. False if they did not all fit.
+  bool send_since(Connection& connection, std::uint64_t sequence) const noexcept;
 
  private:
-  bool send_from(Connection& connection, std::size_t first) const noexcept;
+  bool send_range(Connection& connection, std::size_t first, std::size_t last) const noexcept;
   void add(std::byte id, byte_view payload);
 
   std::size_t max_bytes_;
