@@ -19,11 +19,13 @@
 #include <muster/mac.hpp>
 #include <muster/message.hpp>
 #include <muster/outbox.hpp>
+#include <muster/placement.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/request.hpp>
 #include <muster/result.hpp>
 #include <muster/router.hpp>
 #include <muster/service.hpp>
+#include <muster/sip_hash.hpp>
 #include <muster/time.hpp>
 #include <muster/url.hpp>
 #include <muster/utf8.hpp>
