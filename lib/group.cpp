@@ -66,7 +66,7 @@ SendStatus Group::append(std::span<const byte_view> parts, MessageKind kind,
 }
 
 void Group::join(Connection& connection) noexcept {
-  if (connection.group_ == this || !connection.is_open()) return;
+  if (connection.group_ == this || !connection.is_open() || connection.moving_) return;
   if (connection.group_ != nullptr) connection.group_->leave(connection);
   connection.group_ = this;
   connection.member_index_ = static_cast<std::uint32_t>(members_.size());

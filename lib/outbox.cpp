@@ -74,6 +74,7 @@ void Outbox::remove(Connection& connection) noexcept {
     }
   }
   if (connection.writable_) forget(writables_, connection);
+  if (connection.moving_) forget(moving_, connection);
   if (connection.state_ == Connection::State::ended && !connection.told_) {
     forget(ended_, connection);
   }
@@ -248,6 +249,7 @@ void Outbox::dispatch(time_point now) {
   tell_overruns(now);
   tell_writables(now);
   tell_ended(now);
+  let_depart(now);
 }
 
 void Outbox::tell_opened(time_point now) {
@@ -278,13 +280,20 @@ void Outbox::tell_writables(time_point now) {
     Connection* const connection = std::exchange(writables_[i], nullptr);
     if (connection == nullptr) continue;
     connection->writable_ = false;
+    if (connection->is_moving()) {
+      connection->wants_writable_ = true;  // told there
+      continue;
+    }
     if (connection->is_open()) connection->service_->on_writable(*connection, now);
   }
   drop_front(writables_, count);
 }
 
 struct Outbox::Releaser {
-  void operator()(Connection* connection) const { connection->release(); }
+  void operator()(Connection* connection) const {
+    connection->told_ = true;
+    connection->release();
+  }
 };
 
 void Outbox::tell_ended(time_point now) {
@@ -300,6 +309,17 @@ void Outbox::tell_ended(time_point now) {
     }
   }
   drop_front(ended_, count);
+}
+
+void Outbox::let_depart(time_point now) {
+  const std::size_t count = moving_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Connection* const connection = std::exchange(moving_[i], nullptr);
+    if (connection == nullptr) continue;
+    connection->moving_ = false;
+    connection->depart(now);
+  }
+  drop_front(moving_, count);
 }
 
 void Outbox::run(time_point now) {

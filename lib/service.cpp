@@ -11,6 +11,11 @@ void Service::on_request(const Request&, Decision decision, time_point) {
 }
 
 void Service::on_open(Connection&, time_point) {}
+
+void Service::on_arrival(Connection& connection, std::unique_ptr<Luggage>, time_point) {
+  connection.close(CloseReason::refused, 1011, "nobody expects this connection here");
+}
+
 void Service::on_writable(Connection&, time_point) {}
 
 void Service::on_overrun(Connection& connection, std::uint32_t, time_point) {

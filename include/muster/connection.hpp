@@ -5,10 +5,13 @@
 #include <muster/address.hpp>
 #include <muster/close_reason.hpp>
 #include <muster/frame.hpp>
+#include <muster/luggage.hpp>
 #include <muster/message.hpp>
 #include <muster/time.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -17,6 +20,7 @@ namespace muster {
 class Group;
 class Outbox;
 class Service;
+struct Backlog;
 struct Response;
 struct QueueChange;
 struct SendEntry;
@@ -34,6 +38,15 @@ enum class SendStatus : std::uint8_t {
   queued,       ///< it leaves with the next flush
   over_budget,  ///< the connection's queue is full; nothing was queued
   closed,       ///< the connection is closing or closed; nothing was queued
+};
+
+/// What became of the wish to move to another loop.
+enum class MoveStatus : std::uint8_t {
+  moving,       ///< it leaves at the end of this pass
+  full,         ///< too many are on their way to that loop; later there may be room
+  stopped,      ///< that loop takes nobody in: it is going away, or gone
+  not_movable,  ///< this transport does not move, or knows no such loop
+  closed,       ///< the connection is not open, has not been announced, or is moving already
 };
 
 /// What a connection owes a message.
@@ -122,6 +135,26 @@ class Connection {
   void close(CloseReason reason, std::uint16_t code = 1000, std::string_view text = {},
              Message last_words = {}) noexcept;
 
+  /// Gives the connection to a service on another loop.
+  ///
+  /// It leaves with the next dispatch, after the flush: what is sent until then goes along in
+  /// order, and so does what the peer does not take. It leaves its group at once. This service
+  /// hears nothing more of it and its id is gone, unless it ends before it has left: a `close`, or
+  /// a transport that breaks. Then it ends here, with `on_close`. Broadcasts that were lost are
+  /// still reported here.
+  ///
+  /// There it is a new connection, with a new id and no context. `service_there` hears `on_arrival`
+  /// in place of `on_open`, then, if this was called from within `on_message`, that message again,
+  /// then what the peer sent behind it; or nothing but `on_close`, if there is no room for it.
+  /// @param loop           as the transport numbers them
+  /// @param service_there  used on that loop only
+  /// @param luggage        for `on_arrival`; destroyed if the connection does not get there
+  MoveStatus move_to(std::size_t loop, Service& service_there,
+                     std::unique_ptr<Luggage> luggage = nullptr) noexcept;
+
+  /// Whether it is about to leave for another loop.
+  [[nodiscard]] bool is_moving() const noexcept { return moving_ && state_ == State::open; }
+
   /// Drops everything that waits, except the rest of a message that has begun to leave and, on a
   /// closing connection, its last words and its close.
   /// @return how many messages were dropped
@@ -195,6 +228,29 @@ class Connection {
   /// Answers to an upgrade request or a plain request, at most one in all (see `Decision`).
   virtual void accept_upgrade(Service& service, std::string_view subprotocol) noexcept;
   virtual void respond(const Response& response) noexcept;
+
+  // Moving. A transport that can be moved keeps a place on the other loop in `prepare_move`, and in
+  // `depart` either takes everything there and calls `departed()`, or stays.
+
+  /// @return `moving`, or why not
+  virtual MoveStatus prepare_move(std::size_t loop, Service& service_there,
+                                  std::unique_ptr<Luggage> luggage) noexcept;
+
+  /// The flush is over. A connection that is not open any more stays.
+  virtual void depart(time_point now);
+
+  /// Takes away what is queued.
+  [[nodiscard]] Backlog take_backlog() noexcept;
+
+  /// Queues it again, here or on the new connection.
+  void give_backlog(const Backlog& backlog) noexcept;
+
+  /// It has left: its service hears nothing more, ids do not find it. The transport may destroy it,
+  /// now or later.
+  void departed() noexcept;
+
+  /// A new connection that was open on another loop: it may send, and `on_open` is not called.
+  void arrived(Service& service) noexcept;
 
   // What a transport reports.
 
@@ -285,6 +341,7 @@ class Connection {
   bool finished_ : 1 = false;        // finish() was called
   bool writable_ : 1 = false;        // in the outbox's list of those with room again
   bool told_ : 1 = false;            // the service has heard on_close: ids do not find it any more
+  bool moving_ : 1 = false;          // in the outbox's list of those that leave for another loop
   bool announced_ : 1 = false;       // on_open was called
 };
 

@@ -64,7 +64,7 @@ class Group {
                        Delivery delivery = Delivery::reliable) noexcept;
 
   /// Adds a connection; it gets what is broadcast from now on. It leaves its former group first. A
-  /// connection that is not open is not added.
+  /// connection that is not open, or about to move to another loop, is not added.
   void join(Connection& connection) noexcept;
 
   /// Removes a connection; it still gets what was broadcast before. Does nothing if it is no

@@ -5,6 +5,7 @@
 #include <muster/address.hpp>
 #include <muster/address_limits.hpp>
 #include <muster/ascii.hpp>
+#include <muster/backlog.hpp>
 #include <muster/backoff.hpp>
 #include <muster/block.hpp>
 #include <muster/bytes.hpp>
@@ -16,6 +17,7 @@
 #include <muster/error.hpp>
 #include <muster/frame.hpp>
 #include <muster/group.hpp>
+#include <muster/luggage.hpp>
 #include <muster/mac.hpp>
 #include <muster/message.hpp>
 #include <muster/outbox.hpp>
@@ -59,6 +61,7 @@
 #include <muster/websocket/handshake.hpp>
 #include <muster/websocket/http_head.hpp>
 #include <muster/websocket/session.hpp>
+#include <muster/websocket/transit.hpp>
 #include <muster/websocket/utf8.hpp>
 #include <muster/wire/byte_reader.hpp>
 #include <muster/wire/byte_writer.hpp>

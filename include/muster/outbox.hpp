@@ -64,7 +64,7 @@ class Outbox {
   void flush(time_point now) noexcept;
 
   /// Tells the services what was found while flushing: overruns, room to write, ends. Services may
-  /// send and close; that waits for the next flush.
+  /// send and close; that waits for the next flush. Then those leave that move to another loop.
   void dispatch(time_point now);
 
   /// `flush` and `dispatch`, until nothing is left, four times at most.
@@ -103,6 +103,7 @@ class Outbox {
   void tell_overruns(time_point now);
   void tell_writables(time_point now);
   void tell_ended(time_point now);
+  void let_depart(time_point now);
 
   // A slot holds a connection, or the generation that its next connection will get.
   struct Slot {
@@ -126,6 +127,7 @@ class Outbox {
   std::vector<Connection*> opened_;
   std::vector<Connection*> writables_;
   std::vector<Connection*> ended_;
+  std::vector<Connection*> moving_;
   struct Close {
     std::uint16_t code;
     std::string text;

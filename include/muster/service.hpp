@@ -8,6 +8,7 @@
 #include <muster/time.hpp>
 
 #include <cstdint>
+#include <memory>
 
 namespace muster {
 
@@ -28,6 +29,11 @@ class Service {
 
   /// The connection may send.
   virtual void on_open(Connection& connection, time_point now);
+
+  /// A connection that another loop's service gave to this one, with `Connection::move_to`. Called
+  /// in place of `on_open`. The default closes it.
+  /// @param luggage   what that service sent along, or null
+  virtual void on_arrival(Connection& connection, std::unique_ptr<Luggage> luggage, time_point now);
 
   /// One whole message; its bytes are valid during the call.
   virtual void on_message(Connection& connection, const Message& message, time_point now) = 0;

@@ -3,6 +3,7 @@
 #include <muster/websocket/endpoint.hpp>
 
 #include <muster/websocket/session.hpp>
+#include <muster/websocket/transit.hpp>
 
 #include "opening.hpp"
 
@@ -112,6 +113,8 @@ bool Endpoint::count_instead(const Address& socket, const Address& forwarded) {
   leave(socket);
   return true;
 }
+
+void Endpoint::admit_regardless(const Address& remote) { ++per_address_[cap_key(remote)]; }
 
 void Endpoint::leave(const Address& remote) noexcept {
   const auto found = per_address_.find(cap_key(remote));

@@ -67,6 +67,10 @@ time_point Session::deadline(time_point now) const noexcept {
 
 void Session::due(time_point now) {
   if (has_ended()) return;
+  if (is_moving()) {  // looked at again there, or if it stays
+    endpoint_->wheel_.set(id().index, now);
+    return;
+  }
   if (activity_ == unknown_time) stamp(now);
   const time_point when = deadline(now);
   if (when > now) {  // there was activity since it was set
@@ -157,6 +161,10 @@ void Session::receive(mutable_byte_view bytes, time_point now) {
 
 void Session::decode(mutable_byte_view bytes, time_point now) {
   while (!has_ended()) {
+    if (is_moving()) {
+      keep_for_transit(bytes);
+      return;
+    }
     const DecodeEvent event = decoder_.next(bytes);
     switch (event.type) {
       case DecodeEvent::Type::none:
@@ -166,6 +174,7 @@ void Session::decode(mutable_byte_view bytes, time_point now) {
         if (stage_ == Stage::first) enter(Stage::messages);
         ++endpoint_->stats_.messages;
         service()->on_message(*this, {event.payload, event.kind}, now);
+        if (is_moving()) keep_message({event.payload, event.kind});
         break;
       case DecodeEvent::Type::ping:
         send_control_frame(Opcode::pong, event.payload);
@@ -264,11 +273,16 @@ void Session::finish(const CloseInfo&) noexcept {
 }
 
 void Session::release() noexcept {
+  cancel_transit();
+  leave_endpoint();
+  destroy();
+}
+
+void Session::leave_endpoint() noexcept {
   endpoint_->wheel_.clear(id().index);
   endpoint_->openings_.erase(id().index);
   if (!is_client()) endpoint_->leave(remote());
   --endpoint_->session_count_;
-  destroy();
 }
 
 }  // namespace muster::websocket

@@ -7,6 +7,7 @@
 #include <muster/service.hpp>
 #include <muster/websocket/endpoint.hpp>
 #include <muster/websocket/session.hpp>
+#include <muster/websocket/transit.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -53,6 +54,18 @@ struct Pipe {
   [[nodiscard]] bool is_over() const { return half_closed || destroyed; }
 };
 
+/// What takes sessions from one world to another.
+class PipeCarrier {
+ public:
+  virtual muster::MoveStatus reserve(std::size_t loop) = 0;
+  virtual bool carry(std::shared_ptr<Pipe>& pipe,
+                     std::unique_ptr<muster::websocket::Transit>& transit) = 0;
+  virtual void give_up(std::size_t loop) = 0;
+
+ protected:
+  ~PipeCarrier() = default;
+};
+
 /// A session that writes into a pipe, and frees itself when it is over.
 class PipeSession final : public muster::websocket::Session {
  public:
@@ -75,7 +88,17 @@ class PipeSession final : public muster::websocket::Session {
 
   [[nodiscard]] bool has_ended_now() const { return has_ended(); }
 
+  PipeCarrier* carrier = nullptr;
+
  private:
+  muster::MoveStatus reserve(std::size_t loop) noexcept override {
+    return carrier != nullptr ? carrier->reserve(loop) : Session::reserve(loop);
+  }
+  bool carry(std::unique_ptr<muster::websocket::Transit>& transit) noexcept override {
+    return carrier->carry(pipe_, transit);
+  }
+  void give_up(std::size_t loop) noexcept override { carrier->give_up(loop); }
+
   std::ptrdiff_t write(std::span<const muster::byte_view> pieces) noexcept override {
     if (pipe_->is_broken) {
       broke();
@@ -94,7 +117,7 @@ class PipeSession final : public muster::websocket::Session {
   }
   void half_close() noexcept override { pipe_->half_closed = true; }
   void destroy() noexcept override {
-    pipe_->destroyed = true;
+    if (pipe_ != nullptr) pipe_->destroyed = true;  // or another session has it now
     delete this;
   }
 
@@ -147,6 +170,13 @@ class NotingService final : public muster::Service {
     if (when_open) when_open(connection);
     last = now;
   }
+  void on_arrival(Connection& connection, std::unique_ptr<muster::Luggage> luggage,
+                  time_point now) override {
+    note("arrival");
+    ++told[key(connection)].opens;
+    if (when_arrival) when_arrival(connection, std::move(luggage));
+    last = now;
+  }
   void on_message(Connection& connection, const muster::Message& message, time_point now) override {
     const bool is_text = message.kind == muster::MessageKind::text;
     note((is_text ? "text " : "binary ") + std::string{muster::as_text(message.bytes)});
@@ -177,6 +207,7 @@ class NotingService final : public muster::Service {
   std::function<void(const muster::Request&, muster::Decision&)> when_upgrade;
   std::function<void(const muster::Request&, muster::Decision&)> when_request;
   std::function<void(Connection&)> when_open;
+  std::function<void(Connection&, std::unique_ptr<muster::Luggage>)> when_arrival;
   std::function<void(Connection&, const muster::Message&)> when_message;
   std::function<void(Connection&)> when_fault;
   std::function<void(Connection&)> when_close;
@@ -235,6 +266,24 @@ struct SessionWorld {
     feed(end, upgrade_request);
     end.pipe->take();
     service.take();
+    return end;
+  }
+
+  /// A session that comes from another world.
+  End arrive(std::shared_ptr<Pipe> pipe, muster::websocket::Transit& transit, PipeCarrier* carrier,
+             bool is_welcome = true) {
+    if (!endpoint.admit(transit.remote)) {
+      endpoint.admit_regardless(transit.remote);
+      is_welcome = false;
+    }
+    End end;
+    end.pipe = std::move(pipe);
+    end.session = new PipeSession{endpoint, muster::Framing::server, end.pipe, transit.remote};
+    end.id = end.session->id();
+    end.session->carrier = carrier;
+    end.session->arrive(transit,
+                        is_welcome ? muster::CloseReason::none : muster::CloseReason::refused, now);
+    run();
     return end;
   }
 

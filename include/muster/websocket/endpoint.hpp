@@ -25,6 +25,7 @@ namespace muster::websocket {
 
 class Session;
 struct Opening;
+struct Transit;
 
 /// Limits and deadlines of sessions, the same for both roles unless it says otherwise.
 struct Config {
@@ -73,6 +74,8 @@ struct Stats {
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
   std::uint64_t bad_requests = 0;  ///< heads that were malformed, too large, or no valid upgrade
   std::uint64_t origins_refused = 0;
+  std::uint64_t arrivals = 0;         ///< taken over from another loop
+  std::uint64_t departures = 0;       ///< given to another loop
   std::uint64_t messages = 0;         ///< received, whole
   std::uint64_t bytes = 0;            ///< received
   std::uint64_t pings = 0;            ///< sent
@@ -105,6 +108,9 @@ class Endpoint {
 
   /// Whether one more connection from there is within the caps; counts it if so.
   [[nodiscard]] bool admit(const Address& remote);
+
+  /// Counts one from there that is about to be closed, whatever the caps say.
+  void admit_regardless(const Address& remote);
 
   /// Carries out the deadlines that have come.
   void advance(time_point now);
@@ -172,6 +178,7 @@ class Endpoint {
   std::size_t session_count_ = 0;
   std::unordered_map<std::string, std::uint32_t> per_address_;  // only those with a connection
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
+  std::unordered_map<std::uint32_t, std::unique_ptr<Transit>> transits_;  // those about to leave
   ConnectionId deciding_;          // whose upgrade request the service is looking at
   AcceptValue deciding_accept_;    // what answers that request's key
   std::array<Limits, 31> limits_;  // by the power of two that a message may have

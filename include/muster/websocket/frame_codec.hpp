@@ -118,6 +118,8 @@ class FrameDecoder {
   /// Other limits, from the next frame on. The reference is kept.
   void set_limits(const Limits& limits) noexcept { limits_ = &limits; }
 
+  [[nodiscard]] const Limits& limits() const noexcept { return *limits_; }
+
   /// True after `close` or `error`.
   [[nodiscard]] bool is_ended() const noexcept { return ended_; }
 

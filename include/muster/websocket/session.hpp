@@ -8,7 +8,9 @@
 #include <muster/websocket/handshake.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +20,8 @@ namespace muster::websocket {
 ///
 /// A driver derives from it, implements `write` and `half_close`, calls `start` once, then
 /// `receive` for what arrives and `receive_end` when the peer has ended its side. It destroys the
-/// object in, or after, `release`.
+/// object in, or after, `release`. If its sessions move between loops, it implements `reserve`,
+/// `carry` and `give_up`, and feeds a session nothing while `is_moving()`.
 /// @threads one loop per session
 class Session : public Connection {
  public:
@@ -44,6 +47,11 @@ class Session : public Connection {
 
   /// The peer sends nothing more.
   void receive_end(time_point now);
+
+  /// Takes over what `carry` brought from a session on another loop, in place of `start`. Calls the
+  /// service: `on_arrival`, and `on_message` for what is there already.
+  /// @param refusal   other than `none`: there is no room, it is closed at once with 1013
+  void arrive(Transit& transit, CloseReason refusal, time_point now);
 
   /// The transport broke.
   void broke() noexcept;
@@ -74,6 +82,19 @@ class Session : public Connection {
   /// Ends the sending side of the transport.
   virtual void half_close() noexcept = 0;
 
+  /// Keeps a place on the other loop, for `carry` to take or `give_up` to give back.
+  /// @return `moving`, or why not
+  virtual MoveStatus reserve(std::size_t loop) noexcept;
+
+  /// Takes the transport to `transit->loop`, for a session there to `arrive`. It is not touched
+  /// here any more.
+  /// @return false: that loop is gone. The session stays, with `transit` as it was, and is read
+  /// again
+  virtual bool carry(std::unique_ptr<Transit>& transit) noexcept;
+
+  /// The session stays, and is read again.
+  virtual void give_up(std::size_t loop) noexcept;
+
   std::size_t encode_close(std::byte* out, std::uint16_t code,
                            std::string_view text) noexcept override;
   std::uint32_t masking_key() noexcept override;
@@ -81,6 +102,9 @@ class Session : public Connection {
   void accept_upgrade(Service& service, std::string_view subprotocol) noexcept override;
   void respond(const Response& response) noexcept override;
   void announced(time_point now) override;
+  MoveStatus prepare_move(std::size_t loop, Service& service_there,
+                          std::unique_ptr<Luggage> luggage) noexcept override;
+  void depart(time_point now) override;
   void release() noexcept override;
 
   /// The session is over for good: take it apart.
@@ -110,6 +134,10 @@ class Session : public Connection {
   bool take_response(mutable_byte_view& bytes);
   void decode(mutable_byte_view bytes, time_point now);
   void decode_kept(time_point now);
+  void keep_message(const Message& message);
+  void keep_for_transit(byte_view bytes);
+  void cancel_transit() noexcept;
+  void leave_endpoint() noexcept;
   void fault(CloseReason reason, std::uint16_t code, std::string_view text, time_point now);
   void fail() noexcept;
   void enter(Stage stage) noexcept;
