@@ -2,12 +2,15 @@
 // Passes: input, services, flush, deadlines.
 #include "loop_impl.hpp"
 
+#include "mailbox_state.hpp"
 #include "socket.hpp"
 #include "tls_socket.hpp"
 
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -39,12 +42,30 @@ Loop::Impl::Impl(::asio::io_context& the_context, const Config& the_config)
     poller = make_portable_poller(context, *this);
     backend = Backend::portable;
   }
+  mailbox = std::make_shared<Mailbox::State>(context, alive_, config.mailbox_capacity);
   outbox.on_dirty([this] {
+    expect_own_thread();
     if (!in_pass_) post_pass();
   });
 }
 
-Loop::Impl::~Impl() { empty_graveyard(); }
+Loop::Impl::~Impl() {
+  mailbox->stop();
+  empty_graveyard();
+}
+
+void Loop::Impl::expect_own_thread() const noexcept {
+#ifndef NDEBUG
+  const std::thread::id owner = thread_.load(std::memory_order_relaxed);
+  if (owner == std::this_thread::get_id() || owner == std::thread::id{}) return;
+  if (context.stopped()) return;  // nobody runs it now
+  std::fputs(
+      "muster: a loop, or what belongs to it, was used from a thread that does not run it; from "
+      "other threads only Loop::post() may be called\n",
+      stderr);
+  std::abort();
+#endif
+}
 
 template <class Call>
 void Loop::Impl::shielded(Call call) noexcept {
@@ -63,6 +84,8 @@ time_point Loop::Impl::current_time() {
 void Loop::Impl::begin_pass() {
   now = read_clock();
   in_pass_ = true;
+  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (mailbox->has_mail.load(std::memory_order_relaxed)) run_tasks();
   // What an earlier pass left unread, first: no edge will speak for it.
   unread_.swap(unread_before_);
   for (Socket* const socket : unread_before_) {
@@ -98,6 +121,25 @@ bool Loop::Impl::end_pass() {
   return posted_;
 }
 
+// What is posted meanwhile waits for the next pass.
+void Loop::Impl::run_tasks() {
+  mailbox->take(tasks_);
+  for (auto& task : tasks_) {
+    shielded([&task] { task->run(); });
+    task.reset();
+  }
+  tasks_.clear();
+}
+
+void Loop::Impl::look_into_mailbox() {
+  {
+    const std::lock_guard lock{mailbox->mutex};
+    mailbox->is_waking = false;
+  }
+  begin_pass();
+  end_pass();
+}
+
 void Loop::Impl::advance() {
   // A call may add or remove others, so no iterators.
   for (std::size_t i = 0; i < timed.size(); ++i) {
@@ -109,6 +151,7 @@ void Loop::Impl::advance() {
 }
 
 void Loop::Impl::post_pass() {
+  expect_own_thread();
   if (posted_) return;
   posted_ = true;
   ::asio::post(context, [weak = std::weak_ptr<Impl*>{alive_}] {
@@ -201,6 +244,7 @@ void Loop::add(Service& service) {
   impl_->services.push_back(&service);
   wake();  // its deadline is not known to the timer
 }
+Mailbox Loop::mailbox() const noexcept { return Mailbox{impl_->mailbox}; }
 void Loop::remove(Service& service) noexcept {
   auto& services = impl_->services;
   const auto found = std::find(services.begin(), services.end(), &service);

@@ -6,12 +6,15 @@
 #include "tls_engine.hpp"
 
 #include <muster/asio/loop.hpp>
+#include <muster/asio/mailbox.hpp>
 #include <muster/websocket/endpoint.hpp>
 
 #include <asio/steady_timer.hpp>
 
+#include <atomic>
 #include <exception>
 #include <memory>
+#include <thread>
 #include <vector>
 
 namespace muster::asio {
@@ -66,6 +69,12 @@ struct Loop::Impl final : PollerSink {
   /// Runs a pass soon.
   void post_pass();
 
+  /// Runs a pass if something was posted.
+  void look_into_mailbox();
+
+  /// Ends the program, in a build with assertions, if another thread runs this loop.
+  void expect_own_thread() const noexcept;
+
   /// The pass's time, or the clock's between passes.
   [[nodiscard]] time_point current_time();
 
@@ -95,8 +104,10 @@ struct Loop::Impl final : PollerSink {
   time_point now;
   std::vector<Timed*> timed;
   std::vector<Service*> services;
+  std::shared_ptr<Mailbox::State> mailbox;
 
  private:
+  void run_tasks();
   void advance();
   void arm_timer();
 
@@ -113,7 +124,9 @@ struct Loop::Impl final : PollerSink {
   std::vector<Socket*> graveyard;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::vector<void*> free_;
-  std::shared_ptr<Impl*> alive_;  // what posted handlers hold weakly
+  std::vector<std::unique_ptr<Mailbox::Task>> tasks_;  // of this pass
+  std::atomic<std::thread::id> thread_{};              // of the last pass
+  std::shared_ptr<Impl*> alive_;                       // what posted handlers hold weakly
   bool in_pass_ = false;
   bool posted_ = false;
 };

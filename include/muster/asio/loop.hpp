@@ -2,6 +2,7 @@
 // One event loop: sockets, deadlines and the outbox on an io_context that the application owns.
 #pragma once
 
+#include <muster/asio/mailbox.hpp>
 #include <muster/outbox.hpp>
 #include <muster/service.hpp>
 #include <muster/time.hpp>
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace muster::asio {
 
@@ -31,7 +33,11 @@ enum class Backend : std::uint8_t {
 /// The io_context remains the application's: its timers, signals and other sockets run beside.
 /// While the loop is busy they get their turn every few milliseconds. It must outlive the
 /// loop. What a service throws leaves `run()` at the end of the pass; it may be called again.
-/// @threads one thread runs the io_context; nothing here may be called from another
+/// @threads one thread runs the io_context; from another only `post` may be called, and a
+/// `mailbox()`
+///          that was fetched before. While it runs, builds with assertions stop a program that
+///          calls from another thread what would wake it up (the first send or close of a pass,
+///          `wake`, `add`), and say so
 class Loop {
  public:
   struct Config {
@@ -41,6 +47,9 @@ class Loop {
     /// Most bytes read from one connection in one pass, 64 KiB to 16 MiB; the rest waits for the
     /// next.
     std::size_t pass_bytes = 256 * 1024;
+
+    /// Most tasks, and connections on their way here, that wait at once, 1 to 2^20.
+    std::size_t mailbox_capacity = 16 * 1024;
   };
 
   explicit Loop(::asio::io_context& context);
@@ -50,6 +59,15 @@ class Loop {
 
   /// Servers and clients on it must be gone.
   ~Loop();
+
+  /// From any thread: runs a call on the loop's, at the start of a pass. See `Mailbox::post`.
+  template <class Call>
+  PostStatus post(Call&& call) const {
+    return mailbox().post(std::forward<Call>(call));
+  }
+
+  /// A handle for other threads, which may outlive the loop.
+  [[nodiscard]] Mailbox mailbox() const noexcept;
 
   [[nodiscard]] Outbox& outbox() noexcept;
   [[nodiscard]] ::asio::io_context& context() noexcept;
