@@ -19,6 +19,7 @@
 
 namespace muster::asio {
 
+class Parcel;
 class Socket;
 
 /// Something of the driver's own that has deadlines.
@@ -41,6 +42,20 @@ class Acceptor {
 
  protected:
   ~Acceptor() = default;
+};
+
+/// A server whose connections move to its siblings on other loops.
+class Carrier {
+ public:
+  virtual MoveStatus reserve(std::size_t loop) noexcept = 0;
+  virtual void give_up(std::size_t loop) noexcept = 0;
+
+  /// Uses up a place that was kept on `parcel`'s loop. False: that loop is gone, the parcel is as
+  /// it was.
+  virtual bool carry(Parcel& parcel) = 0;
+
+ protected:
+  ~Carrier() = default;
 };
 
 /// A client that has sockets whose connection is being established.

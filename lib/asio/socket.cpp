@@ -2,8 +2,11 @@
 // Reading, writing and closing of one socket.
 #include "socket.hpp"
 
+#include "handover_state.hpp"
+
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -57,7 +60,7 @@ void Socket::on_ready(Readiness what) {
 void Socket::pump(bool to_the_end) {
   Loop::Impl& loop = *owner().loop;
   std::size_t total = 0;
-  while (!has_ended()) {
+  while (!has_ended() && !is_moving()) {  // the other loop reads on
     const ssize_t count = ::recv(fd_, loop.buffer.data(), loop.buffer.size(), MSG_DONTWAIT);
     if (count > 0) {
       const auto size = static_cast<std::size_t>(count);
@@ -83,6 +86,40 @@ void Socket::pump(bool to_the_end) {
       return;
     }
   }
+}
+
+void Socket::take_over(websocket::Transit& transit, CloseReason refusal) {
+  Loop::Impl& loop = *owner().loop;
+  try {
+    arrive(transit, refusal, loop.now);
+  } catch (...) {  // the service's
+    ended(CloseReason::internal_error, false);
+    throw;
+  }
+  if (has_descriptor() && !loop.poller->add(fd_, token(), false)) broke();
+}
+
+MoveStatus Socket::reserve(std::size_t loop) noexcept {
+  Carrier* const carrier = owner().carrier;
+  return carrier != nullptr ? carrier->reserve(loop) : MoveStatus::not_movable;
+}
+
+// All that a socket has beside its session goes along here.
+bool Socket::carry(std::unique_ptr<websocket::Transit>& transit) noexcept {
+  Loop::Impl& loop = *owner().loop;
+  loop.poller->remove(fd_);
+  Parcel parcel{std::exchange(fd_, -1), std::move(transit)};
+  if (owner().carrier->carry(parcel)) return true;
+  fd_ = parcel.release_fd();
+  transit = std::move(parcel.transit());
+  if (!loop.poller->add(fd_, token(), true)) broke();
+  loop.list_unread(*this);
+  return false;
+}
+
+void Socket::give_up(std::size_t loop) noexcept {
+  owner().carrier->give_up(loop);
+  if (!has_ended()) owner().loop->list_unread(*this);  // no edge speaks for what was left
 }
 
 std::ptrdiff_t Socket::write(std::span<const byte_view> pieces) noexcept {

@@ -7,6 +7,7 @@
 #include <muster/websocket/session.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
 namespace muster::asio {
@@ -15,6 +16,7 @@ namespace muster::asio {
 struct EndpointOwner {
   Loop::Impl* loop = nullptr;
   Connector* connector = nullptr;  // a client's
+  Carrier* carrier = nullptr;      // a server's
 };
 
 /// Reads and writes a non-blocking socket for a session. Made by `Loop::Impl::make_socket`.
@@ -42,6 +44,10 @@ class Socket : public websocket::Session {
   /// Reads what is there, up to the pass's bound; `to_the_end`: also beyond a short read.
   void pump(bool to_the_end);
 
+  /// Takes over what a socket on another loop was, its descriptor excepted.
+  /// @param refusal   other than `none`: there is no room for it here
+  void take_over(websocket::Transit& transit, CloseReason refusal);
+
   /// Whether it is on the loop's list of those with unread input.
   [[nodiscard]] bool is_listed() const noexcept { return listed_; }
   void set_listed(bool listed) noexcept { listed_ = listed; }
@@ -59,6 +65,9 @@ class Socket : public websocket::Session {
 
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
   void half_close() noexcept override;
+  MoveStatus reserve(std::size_t loop) noexcept override;
+  bool carry(std::unique_ptr<websocket::Transit>& transit) noexcept override;
+  void give_up(std::size_t loop) noexcept override;
   void destroy() noexcept override;
 
  private:

@@ -3,14 +3,17 @@
 #include <muster/asio/websocket_server.hpp>
 
 #include "address.hpp"
+#include "handover_state.hpp"
 #include "socket.hpp"
 
 #include <asio/ip/address.hpp>
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
@@ -74,11 +77,11 @@ result<Address> parse_address(std::string_view text) {
 
 }  // namespace
 
-class WebSocketServer::Impl final : Timed, Acceptor {
+class WebSocketServer::Impl final : Timed, Acceptor, Carrier, Adopter {
  public:
   Impl(Loop& loop, const Config& config, Entropy& entropy, Service& service)
       : loop_(loop.impl()),
-        owner_{&loop_, nullptr},
+        owner_{&loop_, nullptr, this},
         config_(config),
         service_(service),
         endpoint_(config, loop.outbox(), entropy, &service, loop.impl().now) {
@@ -91,6 +94,8 @@ class WebSocketServer::Impl final : Timed, Acceptor {
   ~Impl() {
     stop_listening();
     std::erase(loop_.timed, static_cast<Timed*>(this));
+    is_going_ = true;
+    if (berth_ != nullptr) berth_->abandon();
     endpoint_.abandon_all();
     loop_.outbox.dispatch(loop_.now);
     loop_.empty_graveyard();
@@ -138,8 +143,19 @@ class WebSocketServer::Impl final : Timed, Acceptor {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] const websocket::Endpoint& endpoint() const noexcept { return endpoint_; }
 
+  void join(const Handover& handover, std::size_t loop) {
+    assert(!handover_ && "a server joins one handover, once");
+    assert(loop < handover.size() && "there is no such loop");
+    handover_ = handover;
+    berth_ = handover.state().berths[loop].get();
+    assert(berth_->is_of(*loop_.mailbox) && "this is another loop's number");
+    berth_->open(*this);
+  }
+
   void drain(duration limit, std::function<void()> done) {
     stop_listening();
+    is_going_ = true;
+    if (berth_ != nullptr) berth_->close();
     drained_ = std::move(done);
     const time_point now = loop_.current_time();
     drain_deadline_ = limit < no_deadline - now ? now + limit : no_deadline;
@@ -191,9 +207,35 @@ class WebSocketServer::Impl final : Timed, Acceptor {
  private:
   time_point next_deadline() const noexcept override {
     time_point next = std::min(endpoint_.next_deadline(), retry_accept_);
-    if (draining_)
-      next = endpoint_.session_count() == 0 ? time_point::min() : std::min(next, drain_deadline_);
+    if (draining_) next = is_empty() ? time_point::min() : std::min(next, drain_deadline_);
     return next;
+  }
+
+  // Whether nobody is here, nor on the way here.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return endpoint_.session_count() == 0 && (berth_ == nullptr || berth_->is_quiet());
+  }
+
+  MoveStatus reserve(std::size_t loop) noexcept override {
+    if (is_going_) return MoveStatus::stopped;
+    if (!handover_ || loop >= handover_->size()) return MoveStatus::not_movable;
+    return handover_->state().berths[loop]->reserve();
+  }
+  void give_up(std::size_t loop) noexcept override { handover_->state().berths[loop]->give_up(); }
+  bool carry(Parcel& parcel) override {
+    return handover_->state().berths[parcel.transit()->loop]->land(parcel);
+  }
+
+  void adopt(Parcel parcel) override {
+    websocket::Transit& transit = *parcel.transit();
+    CloseReason refusal = is_going_ ? CloseReason::draining : CloseReason::none;
+    if (!endpoint_.admit(transit.remote)) {
+      endpoint_.admit_regardless(transit.remote);
+      refusal = CloseReason::refused;
+    }
+    Socket& socket =
+        loop_.make_socket(endpoint_, Framing::server, parcel.release_fd(), transit.remote);
+    socket.take_over(transit, refusal);
   }
 
   void advance(time_point now) override {
@@ -208,7 +250,7 @@ class WebSocketServer::Impl final : Timed, Acceptor {
       drain_deadline_ = no_deadline;
       endpoint_.close_all();
     }
-    if (endpoint_.session_count() == 0) {
+    if (is_empty()) {
       draining_ = false;
       // The owner may destroy this server in it, but not from within a pass.
       if (drained_) ::asio::post(loop_.context, std::exchange(drained_, nullptr));
@@ -236,6 +278,9 @@ class WebSocketServer::Impl final : Timed, Acceptor {
   int fd_ = -1;
   std::uint16_t port_ = 0;
   bool draining_ = false;
+  bool is_going_ = false;  // takes nobody in, and gives nobody away
+  std::optional<Handover> handover_;
+  Berth* berth_ = nullptr;  // of the handover, where others land
 };
 
 WebSocketServer::WebSocketServer(Loop& loop, const Config& config, Entropy& entropy,
@@ -247,6 +292,9 @@ std::error_code WebSocketServer::listen(const std::string& address) {
   return impl_->listen(address);
 }
 std::uint16_t WebSocketServer::port() const noexcept { return impl_->port(); }
+void WebSocketServer::join(const Handover& handover, std::size_t loop) {
+  impl_->join(handover, loop);
+}
 void WebSocketServer::drain(duration limit, std::function<void()> done) {
   impl_->drain(limit, std::move(done));
 }

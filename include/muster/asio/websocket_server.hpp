@@ -2,12 +2,14 @@
 // A WebSocket and small-page HTTP server on a loop.
 #pragma once
 
+#include <muster/asio/handover.hpp>
 #include <muster/asio/loop.hpp>
 #include <muster/asio/tls_server_context.hpp>
 #include <muster/entropy.hpp>
 #include <muster/service.hpp>
 #include <muster/websocket/endpoint.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +47,12 @@ class WebSocketServer {
   /// @error errc::wrong_state   the TLS context has no certificate
   /// @error otherwise           what the system says
   [[nodiscard]] std::error_code listen(const std::string& address);
+
+  /// Lets connections move between this server and those of other loops that join the same
+  /// handover. What arrives counts towards this server's caps; above them, or while it drains, it
+  /// is closed with 1013. Once, on the loop's thread or before the loop runs.
+  /// @param loop   the number of this server's loop; its mailbox stands there in the handover
+  void join(const Handover& handover, std::size_t loop);
 
   /// The port it listens on, or 0.
   [[nodiscard]] std::uint16_t port() const noexcept;
