@@ -379,6 +379,31 @@ TEST_CASE("moving: one that is closed or lost before it has left ends here, once
   if (how == 0) CHECK(pipe->written.starts_with("\x88\x05\x0f\xa0out"));
 }
 
+TEST_CASE("moving: one that is closed with input kept for the other loop reads it here",
+          "[moving]") {
+  const bool has_answer = GENERATE(true, false);
+  Worlds worlds{2};
+  worlds.when_message = [&](Connection& connection, const Message&, std::size_t) {
+    CHECK(connection.move_to(1, worlds.service(1)) == MoveStatus::moving);
+  };
+  worlds.open();
+  const auto pipe = worlds.peer.pipe;
+  const std::string answer = encode({0x88, "\x0f\xa0"}, to_server);
+  worlds.peer.session->feed(encode({0x81, "join"}, to_server) + encode({0x81, "more"}, to_server) +
+                                (has_answer ? answer : ""),
+                            worlds.world().now);
+  CHECK(worlds.kept == 1);
+  worlds.peer.session->close(CloseReason::kicked, 4000, "out");
+  worlds.world().run();
+  CHECK(worlds.kept == 0);
+  CHECK(pipe->destroyed == has_answer);
+  if (!has_answer) worlds.feed(answer);
+  CHECK(pipe->destroyed);
+  CHECK(worlds.count("text") == 1);
+  CHECK(worlds.count("close kicked 4000 out") == 1);
+  CHECK(worlds.moves == 0);
+}
+
 TEST_CASE("moving: it is refused where there is no place, and nothing has happened", "[moving]") {
   Worlds worlds{2};
   int luggage = 0;
