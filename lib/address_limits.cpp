@@ -12,11 +12,11 @@
 // of a line free can both make one for the same address. That is rare, and harmless: what counts is
 // the sum of an address's words, and each word goes away like any other. Only a thread that has
 // summed and not yet counted makes a room too many.
-#include "siphash.hpp"
-
 #include <muster/address_limits.hpp>
+
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/sip_hash.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -86,10 +86,9 @@ AddressLimits::AddressLimits(const Config& config, Entropy& entropy)
 
 // 0: an address that is not limited.
 std::uint64_t AddressLimits::hash_of(const Address& address) const noexcept {
-  const byte_view ip = std::as_bytes(std::span{address.ip});
-  if (std::all_of(ip.begin(), ip.end(), [](std::byte b) { return b == std::byte{0}; })) return 0;
-  // Four bytes and eight have different hashes, whatever is in them.
-  const std::uint64_t hash = siphash(seed_, address.is_v4() ? ip.last(4) : ip.first(8));
+  if (address.ip == Address{}.ip) return 0;
+  const Address network = address.network();
+  const std::uint64_t hash = sip_hash(seed_, std::as_bytes(std::span{network.ip}));
   return hash != 0 ? hash : 1;
 }
 

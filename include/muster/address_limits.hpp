@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/entropy.hpp>
+#include <muster/sip_hash.hpp>
 #include <muster/time.hpp>
 
 #include <array>
@@ -99,7 +100,7 @@ class AddressLimits {
   [[nodiscard]] std::uint64_t hash_of(const Address& address) const noexcept;
 
   Config config_;
-  std::array<std::uint64_t, 2> seed_;
+  SipKey seed_;
   std::unique_ptr<Line[]> rooms_;
   Rate tokens_;
   Rate empty_rooms_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mailbox_state.hpp"
+#include "tls_engine.hpp"
 
 #include <muster/asio/handover.hpp>
 #include <muster/connection.hpp>
@@ -21,16 +22,22 @@ class Parcel {
   Parcel(int fd, std::unique_ptr<websocket::Transit> transit) noexcept
       : fd_(fd), transit_(std::move(transit)) {}
   Parcel(Parcel&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), transit_(std::move(other.transit_)) {}
+      : fd_(std::exchange(other.fd_, -1)),
+        transit_(std::move(other.transit_)),
+        tls_(std::move(other.tls_)) {}
   Parcel& operator=(Parcel&&) = delete;
   ~Parcel();
 
   [[nodiscard]] int release_fd() noexcept { return std::exchange(fd_, -1); }
   [[nodiscard]] std::unique_ptr<websocket::Transit>& transit() noexcept { return transit_; }
 
+  /// Without an engine: the connection has no TLS.
+  [[nodiscard]] TlsState& tls() noexcept { return tls_; }
+
  private:
   int fd_;
   std::unique_ptr<websocket::Transit> transit_;
+  TlsState tls_;
 };
 
 /// A server that takes connections over.

@@ -60,6 +60,7 @@ void Socket::on_ready(Readiness what) {
 void Socket::pump(bool to_the_end) {
   Loop::Impl& loop = *owner().loop;
   std::size_t total = 0;
+  if (to_the_end && !is_moving()) resume();
   while (!has_ended() && !is_moving()) {  // the other loop reads on
     const ssize_t count = ::recv(fd_, loop.buffer.data(), loop.buffer.size(), MSG_DONTWAIT);
     if (count > 0) {
@@ -88,15 +89,17 @@ void Socket::pump(bool to_the_end) {
   }
 }
 
-void Socket::take_over(websocket::Transit& transit, CloseReason refusal) {
+void Socket::take_over(Parcel& parcel, CloseReason refusal) {
   Loop::Impl& loop = *owner().loop;
   try {
-    arrive(transit, refusal, loop.now);
+    unpack(parcel);
+    arrive(*parcel.transit(), refusal, loop.now);
+    if (!has_ended()) resume();
   } catch (...) {  // the service's
     ended(CloseReason::internal_error, false);
     throw;
   }
-  if (has_descriptor() && !loop.poller->add(fd_, token(), false)) broke();
+  if (has_descriptor() && !loop.poller->add(fd_, token(), wants_to_write())) broke();
 }
 
 MoveStatus Socket::reserve(std::size_t loop) noexcept {
@@ -109,7 +112,9 @@ bool Socket::carry(std::unique_ptr<websocket::Transit>& transit) noexcept {
   Loop::Impl& loop = *owner().loop;
   loop.poller->remove(fd_);
   Parcel parcel{std::exchange(fd_, -1), std::move(transit)};
+  pack(parcel);
   if (owner().carrier->carry(parcel)) return true;
+  unpack(parcel);
   fd_ = parcel.release_fd();
   transit = std::move(parcel.transit());
   if (!loop.poller->add(fd_, token(), true)) broke();

@@ -12,6 +12,8 @@
 
 namespace muster::asio {
 
+class Parcel;
+
 /// What a driver keeps with an endpoint, for the endpoint's sockets.
 struct EndpointOwner {
   Loop::Impl* loop = nullptr;
@@ -44,9 +46,9 @@ class Socket : public websocket::Session {
   /// Reads what is there, up to the pass's bound; `to_the_end`: also beyond a short read.
   void pump(bool to_the_end);
 
-  /// Takes over what a socket on another loop was, its descriptor excepted.
+  /// Takes over what a socket on another loop was, its descriptor and TLS engine excepted.
   /// @param refusal   other than `none`: there is no room for it here
-  void take_over(websocket::Transit& transit, CloseReason refusal);
+  void take_over(Parcel& parcel, CloseReason refusal);
 
   /// Whether it is on the loop's list of those with unread input.
   [[nodiscard]] bool is_listed() const noexcept { return listed_; }
@@ -71,6 +73,13 @@ class Socket : public websocket::Session {
   void destroy() noexcept override;
 
  private:
+  // What goes along with the descriptor when the connection moves to another loop.
+  virtual void pack(Parcel&) noexcept {}
+  virtual void unpack(Parcel&) noexcept {}
+
+  // Input that was kept back while the connection was about to move.
+  virtual void resume() {}
+
   // What the socket tells.
   virtual void arrived(mutable_byte_view bytes) { receive(bytes, owner().loop->now); }
   virtual void peer_ended() { receive_end(owner().loop->now); }

@@ -83,6 +83,15 @@ class TlsEngine {
   std::size_t sent_ = 0;
 };
 
+/// All that a socket has of TLS: what goes along when its connection moves to another loop.
+struct TlsState {
+  std::unique_ptr<TlsEngine> engine{};
+  std::vector<std::byte> unread{};  // from the network, left for the other loop
+  bool is_secured = false;          // the handshake was over
+  bool holds_back = false;          // the last byte that was encrypted is not reported as taken
+  bool is_ending = false;           // a FIN follows the output
+};
+
 class TlsServerContext::Impl {
  public:
   virtual ~Impl() = default;

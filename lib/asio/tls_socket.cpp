@@ -2,10 +2,13 @@
 // The way of bytes between a socket, its TLS engine and its session.
 #include "tls_socket.hpp"
 
+#include "handover_state.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace muster::asio {
 
@@ -28,32 +31,53 @@ bool TlsSocket::start_transport() {
   return false;
 }
 
+// The session goes on elsewhere: what it has not been given goes along, encrypted as it came.
+void TlsSocket::pack(Parcel& parcel) noexcept { parcel.tls() = std::move(tls_); }
+
+void TlsSocket::unpack(Parcel& parcel) noexcept {
+  TlsState& state = parcel.tls();
+  if (state.engine == nullptr) state.engine = std::move(tls_.engine);  // made with it already
+  tls_ = std::move(state);
+}
+
+void TlsSocket::resume() { arrived({}); }
+
 // Calls the session, and whatever it calls.
 void TlsSocket::arrived(mutable_byte_view bytes) {
   Loop::Impl& loop = *owner().loop;
+  std::vector<std::byte> kept;
   byte_view input = bytes;
-  TlsEngine::Read read;
-  do {
-    read = engine_->read(input, loop.plain);
-    if (!is_secured_ && engine_->may_write()) {
-      is_secured_ = true;
+  if (!tls_.unread.empty()) {
+    kept = std::exchange(tls_.unread, {});
+    kept.insert(kept.end(), bytes.begin(), bytes.end());
+    input = kept;
+  }
+  TlsEngine::Read read{.state = TlsEngine::State::has_more};
+  while (read.state == TlsEngine::State::has_more && !has_ended() && !is_moving()) {
+    read = tls_.engine->read(input, loop.plain);
+    if (!tls_.is_secured && tls_.engine->may_write()) {
+      tls_.is_secured = true;
       if (Connector* const connector = owner().connector) connector->secured(*this, loop.now);
     }
     if (read.size != 0) receive(mutable_byte_view{loop.plain}.first(read.size), loop.now);
-  } while (read.state == TlsEngine::State::has_more && !has_ended());
+  }
   if (!send_output() || has_ended()) return;
-  if (engine_->output().empty() && engine_->may_write()) writable();
+  if (is_moving()) {  // how it ended is found out again there
+    tls_.unread.assign(input.begin(), input.end());
+    return;
+  }
+  if (tls_.engine->output().empty() && tls_.engine->may_write()) writable();
   if (read.state == TlsEngine::State::failed) {
-    broke(engine_->problem());
+    broke(tls_.engine->problem());
   } else if (read.state == TlsEngine::State::ended) {
     receive_end(loop.now);
-  } else if (engine_->output().size() > max_output) {
+  } else if (tls_.engine->output().size() > max_output) {
     broke("TLS: the peer reads no answers");
   }
 }
 
 void TlsSocket::peer_ended() {
-  if (is_secured_) {
+  if (tls_.is_secured) {
     receive_end(owner().loop->now);  // with or without a close_notify: messages say where they end
   } else {
     broke("the peer ended the connection during the TLS handshake");
@@ -62,11 +86,11 @@ void TlsSocket::peer_ended() {
 
 // False: the socket broke.
 bool TlsSocket::send_output() noexcept {
-  while (!engine_->output().empty()) {
-    const byte_view output = engine_->output();
+  while (!tls_.engine->output().empty()) {
+    const byte_view output = tls_.engine->output();
     const std::ptrdiff_t sent = Socket::write({&output, 1});
     if (sent < 0) return false;
-    engine_->sent(static_cast<std::size_t>(sent));
+    tls_.engine->sent(static_cast<std::size_t>(sent));
     if (static_cast<std::size_t>(sent) < output.size()) break;  // it tells when there is room
   }
   return true;
@@ -79,13 +103,13 @@ std::ptrdiff_t TlsSocket::write(std::span<const byte_view> pieces) noexcept {
   std::size_t taken = 0;
   for (;;) {
     if (!send_output()) return -1;
-    if (!engine_->output().empty() || !engine_->may_write()) break;
-    if (std::exchange(holds_back_, false)) ++taken;
+    if (!tls_.engine->output().empty() || !tls_.engine->may_write()) break;
+    if (std::exchange(tls_.holds_back, false)) ++taken;
     const std::size_t count = encrypt(pieces, taken);
     if (has_ended()) return -1;
     if (count == 0) break;
     taken += count - 1;
-    holds_back_ = true;
+    tls_.holds_back = true;
   }
   return static_cast<std::ptrdiff_t>(taken);
 }
@@ -106,7 +130,7 @@ std::size_t TlsSocket::encrypt(std::span<const byte_view> pieces, std::size_t sk
       if (used == 0 && (piece.size() >= record_size || pieces.size() == 1)) {
         const std::size_t whole =
             pieces.size() == 1 ? piece.size() : piece.size() / record_size * record_size;
-        good = engine_->write(piece.first(whole));
+        good = tls_.engine->write(piece.first(whole));
         piece = piece.subspan(whole);
         continue;
       }
@@ -114,18 +138,18 @@ std::size_t TlsSocket::encrypt(std::span<const byte_view> pieces, std::size_t sk
       std::memcpy(record.data() + used, piece.data(), count);
       used += count;
       piece = piece.subspan(count);
-      if (used == record_size) good = engine_->write({record.data(), std::exchange(used, 0)});
+      if (used == record_size) good = tls_.engine->write({record.data(), std::exchange(used, 0)});
     }
   }
-  if (used != 0) good = good && engine_->write({record.data(), used});
-  if (!good) broke(engine_->problem());
+  if (used != 0) good = good && tls_.engine->write({record.data(), used});
+  if (!good) broke(tls_.engine->problem());
   return total;
 }
 
 // The socket takes bytes again.
 void TlsSocket::has_room() noexcept {
-  if (!send_output() || !engine_->output().empty()) return;
-  if (is_ending_) {
+  if (!send_output() || !tls_.engine->output().empty()) return;
+  if (tls_.is_ending) {
     Socket::half_close();
   } else {
     writable();
@@ -133,18 +157,18 @@ void TlsSocket::has_room() noexcept {
 }
 
 void TlsSocket::half_close() noexcept {
-  engine_->finish();
+  tls_.engine->finish();
   if (!send_output()) return;
-  if (engine_->output().empty()) {
+  if (tls_.engine->output().empty()) {
     Socket::half_close();
   } else {
-    is_ending_ = true;
+    tls_.is_ending = true;
   }
 }
 
 void TlsSocket::destroy() noexcept {
   if (fd() >= 0) {
-    engine_->finish();
+    tls_.engine->finish();
     send_output();  // what does not fit into the socket now is lost
   }
   Socket::destroy();

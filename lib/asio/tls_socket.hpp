@@ -18,16 +18,21 @@ class TlsSocket final : public Socket {
  public:
   TlsSocket(websocket::Endpoint& endpoint, Framing framing, int fd, const Address& remote,
             std::unique_ptr<TlsEngine> engine) noexcept
-      : Socket(endpoint, framing, fd, remote), engine_(std::move(engine)) {}
+      : Socket(endpoint, framing, fd, remote), tls_{.engine = std::move(engine)} {}
 
   bool start_transport() override;
-  [[nodiscard]] bool wants_to_write() const noexcept override { return !engine_->output().empty(); }
+  [[nodiscard]] bool wants_to_write() const noexcept override {
+    return !tls_.engine->output().empty();
+  }
   [[nodiscard]] bool is_pooled() const noexcept override { return false; }
 
  private:
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
   void half_close() noexcept override;
   void destroy() noexcept override;
+  void pack(Parcel& parcel) noexcept override;
+  void unpack(Parcel& parcel) noexcept override;
+  void resume() override;
   void arrived(mutable_byte_view bytes) override;
   void peer_ended() override;
   void has_room() noexcept override;
@@ -35,10 +40,7 @@ class TlsSocket final : public Socket {
   bool send_output() noexcept;
   std::size_t encrypt(std::span<const byte_view> pieces, std::size_t skip) noexcept;
 
-  std::unique_ptr<TlsEngine> engine_;
-  bool is_secured_ = false;  // the handshake was over
-  bool holds_back_ = false;  // the last byte that was encrypted is not reported as taken
-  bool is_ending_ = false;   // a FIN follows the output
+  TlsState tls_;
 };
 
 }  // namespace muster::asio

@@ -233,9 +233,9 @@ class WebSocketServer::Impl final : Timed, Acceptor, Carrier, Adopter {
       endpoint_.admit_regardless(transit.remote);
       refusal = CloseReason::refused;
     }
-    Socket& socket =
-        loop_.make_socket(endpoint_, Framing::server, parcel.release_fd(), transit.remote);
-    socket.take_over(transit, refusal);
+    Socket& socket = loop_.make_socket(endpoint_, Framing::server, parcel.release_fd(),
+                                       transit.remote, std::move(parcel.tls().engine));
+    socket.take_over(parcel, refusal);
   }
 
   void advance(time_point now) override {

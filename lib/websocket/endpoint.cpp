@@ -17,10 +17,9 @@ namespace muster::websocket {
 
 namespace {
 
-// IPv6 hosts own a /64 and can take any address in it, so that is what counts as one.
 std::string cap_key(const Address& address) {
-  const std::size_t size = address.is_v4() ? 16 : 8;
-  return {reinterpret_cast<const char*>(address.ip.data()), size};
+  const Address network = address.network();
+  return {reinterpret_cast<const char*>(network.ip.data()), network.ip.size()};
 }
 
 }  // namespace
