@@ -40,7 +40,9 @@ void TlsSocket::unpack(Parcel& parcel) noexcept {
   tls_ = std::move(state);
 }
 
-void TlsSocket::resume() { arrived({}); }
+void TlsSocket::resume() {
+  if (std::exchange(tls_.keeps_back, false)) arrived({});
+}
 
 // Calls the session, and whatever it calls.
 void TlsSocket::arrived(mutable_byte_view bytes) {
@@ -64,6 +66,7 @@ void TlsSocket::arrived(mutable_byte_view bytes) {
   if (!send_output() || has_ended()) return;
   if (is_moving()) {  // how it ended is found out again there
     tls_.unread.assign(input.begin(), input.end());
+    tls_.keeps_back = true;
     return;
   }
   if (tls_.engine->output().empty() && tls_.engine->may_write()) writable();

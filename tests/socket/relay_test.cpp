@@ -23,6 +23,7 @@ struct RelayWorld : test::LoopWorld {
     REQUIRE(!server.listen("127.0.0.1:0"));
     // What the relay draws as tokens: nothing else uses its entropy.
     SeededEntropy same{42};
+    for (int i = 0; i < 6; ++i) (void)same.next_u64();  // what the relay keeps for itself
     for (auto& token : tokens) token = same.next_u64();
   }
 
@@ -30,6 +31,9 @@ struct RelayWorld : test::LoopWorld {
     relay::Service::Config out;
     out.games.games = {{"trictrac", {}}, {"pair", {2}}};
     out.join_timeout = join_timeout;
+    // Who is lost is gone: nobody here waits for a grace in real time.
+    out.rooms.host_grace = out.rooms.player_grace = 0s;
+    out.rooms.state_cache = 0;
     return out;
   }
 
