@@ -21,6 +21,7 @@ constexpr std::array<EndingRule, ending_count> rules{{
     {"room_full", CloseReason::refused, 1013, {}},
     {"out_of_ids", CloseReason::refused, 1013, {}},
     {"too_many_rooms", CloseReason::refused, 1013, text::overloaded},
+    {"relay_busy", CloseReason::refused, 1013, text::overloaded},
     {"host_not_reachable", CloseReason::refused, 1013, text::host_left_during_handshake},
     {"room_is_gone", CloseReason::refused, 1008, {}},
     {"invalid_token", CloseReason::refused, 1008, text::invalid_token},

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace muster::relay {
 
@@ -139,18 +140,31 @@ void Service::admit(Decision decision, std::string_view user) {
 }
 
 void Service::on_open(Connection& connection, time_point now) {
-  Joiner* joiner = joiner_of(connection);
-  if (joiner == nullptr) {
-    const auto made = joiners_.emplace(joiners_.end());
-    made->self = made;
-    joiner = &*made;
-    connection.set_context(
-        reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(joiner) | joiner_bit));
-  } else {
-    joiners_.splice(joiners_.end(), arriving_, joiner->self);
-  }
-  joiner->id = connection.id();
+  Joiner* const accepted = joiner_of(connection);
+  const auto joiner = accepted != nullptr ? accepted->self : arriving_.emplace(arriving_.end());
+  joiner->self = joiner;
   joiner->deadline = now + config_.join_timeout;
+  await_request(connection, joiner, now);
+}
+
+void Service::on_arrival(Connection& connection, std::unique_ptr<Luggage> luggage, time_point now) {
+  auto& passenger = static_cast<Passenger&>(*luggage);
+  const auto joiner = arriving_.emplace(arriving_.end());
+  joiner->self = joiner;
+  joiner->deadline = passenger.deadline;
+  joiner->user = std::move(passenger.user);
+  await_request(connection, joiner, now);
+}
+
+void Service::await_request(Connection& connection, std::list<Joiner>::iterator joiner,
+                            time_point now) {
+  joiner->id = connection.id();
+  connection.set_context(
+      reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&*joiner) | joiner_bit));
+  // Those who come from another loop have waited there already.
+  auto place = joiners_.end();
+  while (place != joiners_.begin() && std::prev(place)->deadline > joiner->deadline) --place;
+  joiners_.splice(place, arriving_, joiner);
   if (draining_) {
     refuse(connection, Ending::relay_drains, now);
     return;
@@ -289,6 +303,9 @@ void Service::join(Connection& connection, Joiner& joiner, byte_view message, ti
   if (game == nullptr) {
     return refuse(connection, Ending::unknown_game, now, error_text::unknown_game(request.game_id));
   }
+  if (const std::uint32_t home = home_of(request.game_id, request.room_id); home != here_) {
+    return send_home(connection, joiner, home, now);
+  }
   auto found = rooms_.find({request.game_id, request.room_id});
   if (found != rooms_.end() && found->second.room->is_over()) {
     reap(*found->second.room, now);
@@ -316,6 +333,34 @@ void Service::join(Connection& connection, Joiner& joiner, byte_view message, ti
   if (has_opened_door(*room, joiner, arrival, now)) {
     enter(*room, arrival, joiner, game->max_players, now);
   }
+}
+
+// Several loops.
+
+void Service::join_loops(const Placement& placement, std::uint32_t here,
+                         std::vector<Service*> services) {
+  placement_ = placement;
+  here_ = here;
+  services_ = std::move(services);
+  next_instance_ |= std::uint64_t{here} << 48U;
+}
+
+std::uint32_t Service::home_of(std::string_view game_id, std::string_view room_id) const {
+  if (!placement_) return here_;
+  // Two names and where the first ends: neither may hold a separator, but both may hold anything.
+  std::string key = std::to_string(game_id.size());
+  key.append(":").append(game_id).append(room_id);
+  return placement_->of(as_bytes(key));
+}
+
+void Service::send_home(Connection& connection, Joiner& joiner, std::uint32_t home,
+                        time_point now) {
+  auto passenger = std::make_unique<Passenger>(joiner.deadline, joiner.user);
+  if (connection.move_to(home, *services_[home], std::move(passenger)) != MoveStatus::moving) {
+    return refuse(connection, Ending::relay_busy, now);
+  }
+  ++stats_.connections_given;
+  forget_joiner(connection);
 }
 
 // Whether a newcomer knows the room's password. If not, it has been asked for it, or refused.
@@ -422,6 +467,7 @@ result<HostedRoom*> Service::open_room(RoomName name, std::uint16_t rule_variati
     return errc::too_large;
   }
   if (config_.games.find(name.game_id) == nullptr) return errc::not_found;
+  if (!is_home_of(name.game_id, name.room_id)) return errc::wrong_state;
   // Also one that is over and not cleared away yet: the caller may be a part of it.
   if (rooms_.contains({name.game_id, name.room_id})) return errc::already_exists;
   if (draining_ || rooms_.size() >= config_.max_rooms) return errc::limit_reached;

@@ -364,6 +364,8 @@ TEST_CASE("relay endings: name, code and text of each", "[relay][endings]") {
       {Ending::out_of_ids, "out_of_ids", CloseReason::refused, 1013, ""},
       {Ending::too_many_rooms, "too_many_rooms", CloseReason::refused, 1013,
        "The relay has too much to do. Try again later."},
+      {Ending::relay_busy, "relay_busy", CloseReason::refused, 1013,
+       "The relay has too much to do. Try again later."},
       {Ending::host_not_reachable, "host_not_reachable", CloseReason::refused, 1013,
        "Server unexpectedly left during handshake"},
       {Ending::room_is_gone, "room_is_gone", CloseReason::refused, 1008, ""},

@@ -23,6 +23,7 @@ enum class Ending : std::uint8_t {
   room_full,
   out_of_ids,
   too_many_rooms,      ///< the relay's own limit
+  relay_busy,          ///< the loop of the room takes nobody more at the moment
   host_not_reachable,  ///< the host could not be told of the newcomer
   room_is_gone,        ///< a token for a room that has ended
   invalid_token,

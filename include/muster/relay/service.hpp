@@ -4,7 +4,9 @@
 
 #include <muster/address_limits.hpp>
 #include <muster/entropy.hpp>
+#include <muster/luggage.hpp>
 #include <muster/mac.hpp>
+#include <muster/placement.hpp>
 #include <muster/relay/authenticator.hpp>
 #include <muster/relay/game_config.hpp>
 #include <muster/relay/hosted_room.hpp>
@@ -111,11 +113,24 @@ class Service final : public muster::Service, private RoomContext::Owner {
   /// opened from now on.
   void set_observer(Observer* observer) noexcept { context_.observer = observer; }
 
+  /// Makes it one of several, each on a loop of its own: a JoinRequest for a room of another loop
+  /// takes its connection there. Before the first connection.
+  /// @param placement   the same for all
+  /// @param here        the number of this one's loop
+  /// @param services    one for each loop, by number; only their addresses are used here
+  void join_loops(const Placement& placement, std::uint32_t here, std::vector<Service*> services);
+
+  /// Whether rooms of that name live on this service's loop.
+  [[nodiscard]] bool is_home_of(std::string_view game_id, std::string_view room_id) const {
+    return home_of(game_id, room_id) == here_;
+  }
+
   /// Opens a room whose game runs in this process.
   /// @return   the room, until the authority is detached from it
   /// @error errc::not_found        the game is not served
   /// @error errc::already_exists   the name is taken
   /// @error errc::limit_reached    `max_rooms`
+  /// @error errc::wrong_state      rooms of that name live on another loop
   /// @error errc::too_large        a name above `max_id_size`
   result<HostedRoom*> open_room(RoomName name, std::uint16_t rule_variation, Authority& authority,
                                 time_point now);
@@ -137,6 +152,8 @@ class Service final : public muster::Service, private RoomContext::Owner {
 
   void on_upgrade(const Request& request, Decision decision, time_point now) override;
   void on_open(Connection& connection, time_point now) override;
+  void on_arrival(Connection& connection, std::unique_ptr<Luggage> luggage,
+                  time_point now) override;
   void on_message(Connection& connection, const Message& message, time_point now) override;
   void on_writable(Connection& connection, time_point now) override;
   void on_overrun(Connection& connection, std::uint32_t lost, time_point now) override;
@@ -149,7 +166,8 @@ class Service final : public muster::Service, private RoomContext::Owner {
   struct Stats : RoomStats {
     std::uint64_t rooms_created = 0;
     std::uint64_t clients_joined = 0;
-    std::uint64_t texts_ignored = 0;  ///< text messages, which the protocol skips
+    std::uint64_t texts_ignored = 0;      ///< text messages, which the protocol skips
+    std::uint64_t connections_given = 0;  ///< to the loops where their rooms live
   };
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
   [[nodiscard]] std::size_t room_count() const noexcept { return rooms_.size(); }
@@ -185,7 +203,17 @@ class Service final : public muster::Service, private RoomContext::Owner {
     std::list<Joiner>::iterator self;
   };
 
+  // What goes along when a joiner moves to its room's loop.
+  struct Passenger final : Luggage {
+    Passenger(time_point by, std::string who) noexcept : deadline(by), user(std::move(who)) {}
+    time_point deadline;
+    std::string user;
+  };
+
   void admit(Decision decision, std::string_view user);
+  [[nodiscard]] std::uint32_t home_of(std::string_view game_id, std::string_view room_id) const;
+  void send_home(Connection& connection, Joiner& joiner, std::uint32_t home, time_point now);
+  void await_request(Connection& connection, std::list<Joiner>::iterator joiner, time_point now);
   [[nodiscard]] static Joiner* joiner_of(const Connection& connection) noexcept;
   [[nodiscard]] static Room::Member* member_of(const Connection& connection) noexcept;
   void forget_joiner(Connection& connection);
@@ -221,6 +249,9 @@ class Service final : public muster::Service, private RoomContext::Owner {
   std::list<Joiner> joiners_;   // those who are open and have not joined, oldest first
   std::list<Joiner> arriving_;  // those who are accepted, and not open yet
   std::uint64_t next_instance_ = 1;
+  std::optional<Placement> placement_;
+  std::uint32_t here_ = 0;
+  std::vector<Service*> services_;   // of all loops
   std::shared_ptr<Service*> alive_;  // what admissions hold weakly
   bool draining_ = false;
 };
