@@ -163,8 +163,9 @@ std::optional<Refusal> HostedRoom::admit(const Arrival& arrival, std::uint16_t m
   return std::nullopt;
 }
 
-HostedRoom::Player& HostedRoom::note(const Room::Member& member, const Arrival& arrival) {
+HostedRoom::Player& HostedRoom::note(Room::Member& member, const Arrival& arrival) {
   Player& player = players_[member.id];
+  member.data = &player;
   if (player.is_extended) --extended_;
   player.remote = arrival.connection->remote();
   player.user = arrival.user;
@@ -467,7 +468,7 @@ PlayerInfo HostedRoom::info_of(const Room::Member& member, const Player& player)
 std::optional<PlayerInfo> HostedRoom::player(std::uint16_t id) const noexcept {
   const auto member = roster_.members().find(id);
   if (member == roster_.members().end()) return std::nullopt;
-  return info_of(member->second, players_.at(id));
+  return info_of(member->second, player_of(member->second));
 }
 
 std::uint16_t HostedRoom::seat_number(std::uint32_t seat) noexcept {

@@ -174,7 +174,7 @@ void HostedRoom::accept_offer(Room::Member& member) {
   // Its player is gone, and lives on as the host: with its name, its account and a new token.
   players_.erase(host_player_id);
   node.key() = host_player_id;
-  players_.insert(std::move(node));
+  host_->data = &players_.insert(std::move(node)).position->second;
   const std::uint64_t token = context_.mint->draw();
   roster_.set_token(*host_, context_.mint->tag(token));
   seat_host(connection, token, true);
@@ -219,7 +219,7 @@ result<std::uint64_t> HostedRoom::detach(time_point now) {
   now_ = now;
   const std::uint64_t token = context_.mint->draw();
   host_ = &roster_.reserve(host_player_id, context_.mint->tag(token), now + rules_.host_grace);
-  players_[host_player_id];
+  host_->data = &players_[host_player_id];
   timers_.clear();
   due_timers_.clear();
   remote_ = std::make_unique<RemoteHost>(*this);

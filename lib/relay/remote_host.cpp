@@ -39,7 +39,7 @@ MemberChange change_of(Departure why) noexcept {
 }
 
 bool RemoteHost::hears_members() const noexcept {
-  return has(room_->players_.at(host_player_id).capabilities, Capability::member_events);
+  return has(HostedRoom::player_of(*room_->host_).capabilities, Capability::member_events);
 }
 
 void RemoteHost::connect(Connection& connection) {

@@ -302,7 +302,8 @@ TEST_CASE("record writer: what fails is tried again", "[records][writer]") {
   CHECK(world.script->count("close_stale") == 3);
 }
 
-TEST_CASE("record writer: stale records are closed although nothing happens", "[records][writer]") {
+TEST_CASE("relay defect 26: records of an earlier run are closed at the start",
+          "[records][writer]") {
   World world;
   world.script->stale_failures = 1;
   world.start();

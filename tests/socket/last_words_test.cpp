@@ -49,7 +49,8 @@ TEST_CASE("socket: after an oversized message the close arrives though the peer 
   CHECK(world.service.messages == 0);
 }
 
-TEST_CASE("socket: a kicked peer gets the last words though it keeps sending", "[last_words]") {
+TEST_CASE("relay defect 32: a kicked peer gets the last words though it keeps sending",
+          "[last_words]") {
   ServerWorld world{each_backend()};
   world.service.when_message = [](Connection& connection, const Message&) {
     connection.close(CloseReason::kicked, 4003, "out", Message{as_bytes("last words")});

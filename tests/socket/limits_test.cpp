@@ -111,7 +111,7 @@ TEST_CASE("socket: connections are capped in all", "[caps]") {
   world.open();
 }
 
-TEST_CASE("socket: pages of other origins are refused", "[caps]") {
+TEST_CASE("relay defect 36: pages of other origins are refused", "[caps]") {
   ServerWorld::Config config;
   config.origins = {"https://game.example"};
   ServerWorld world{each_backend(), config};

@@ -286,11 +286,13 @@ class HostedRoom {
   };
 
   // Members: hosted_room.cpp.
-  [[nodiscard]] Player& player_of(const Room::Member& member) { return players_.at(member.id); }
+  [[nodiscard]] static Player& player_of(const Room::Member& member) noexcept {
+    return *static_cast<Player*>(member.data);
+  }
   [[nodiscard]] PlayerInfo info_of(const Room::Member& member, const Player& player) const noexcept;
   [[nodiscard]] static std::uint16_t seat_number(std::uint32_t seat) noexcept;
   [[nodiscard]] bool is_banned(const Arrival& arrival) const;
-  Player& note(const Room::Member& member, const Arrival& arrival);
+  Player& note(Room::Member& member, const Arrival& arrival);
   void welcome(const Room::Member& member, Player& player, std::uint64_t token,
                std::optional<std::uint64_t> resumed);
   void introduce(const Room::Member& member);

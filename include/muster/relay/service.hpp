@@ -126,6 +126,7 @@ class Service final : public muster::Service, private RoomContext::Owner {
   }
 
   /// Opens a room whose game runs in this process.
+  /// @param authority   must live until its `on_detached`
   /// @return   the room, until the authority is detached from it
   /// @error errc::not_found        the game is not served
   /// @error errc::already_exists   the name is taken

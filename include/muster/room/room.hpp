@@ -58,6 +58,7 @@ class Room {
     /// Of what proves that a later connection is the same participant; nothing: no later one can.
     std::optional<TokenTag> token;
     time_point absent_until;  ///< while it is absent
+    void* data = nullptr;     ///< what the room's owner keeps of it; the room never looks at it
 
     [[nodiscard]] bool is_present() const noexcept { return connection != nullptr; }
   };
