@@ -179,7 +179,10 @@ struct Observed {
 // A game with three clients in one room and one in another, and perhaps a bad peer. What the host
 // hears of the bad one (id 4) is left out.
 Observed play(const std::string& bad_kind) {
-  RelayWorld world{small_budgets()};
+  auto config = small_budgets();
+  config.rooms.client_rate = {.messages_per_second = 100, .bytes_per_second = 0};
+  if (bad_kind == "stalled, resynced") config.rooms.slow_member = relay::SlowMember::resync;
+  RelayWorld world{config};
   Peer& host = world.create("room-42", "trictrac", 0, {.latency = 5ms});
   std::vector<Peer*> clients;
   for (int i = 0; i < 3; ++i) {
@@ -200,7 +203,8 @@ Observed play(const std::string& bad_kind) {
   world.network.run_for(begin - world.network.now());
   const auto misbehave = [&](int round) {
     if (bad == nullptr || bad->connection == nullptr) return;
-    if (bad_kind == "stalled") world.network.stall(*bad->connection, true);
+    if (bad_kind.starts_with("stalled")) world.network.stall(*bad->connection, true);
+    for (int i = 0; bad_kind == "flood" && i < 200; ++i) bad->send("02ffff");
     if (bad_kind == "cut" && round == 5) world.network.cut(*bad->connection);
     if (bad_kind == "leaves" && round == 5) bad->send("03");
     if (bad_kind == "illegal") bad->send("ff");
@@ -244,6 +248,8 @@ Observed play(const std::string& bad_kind) {
     world.expect_end(*bad, Ending::client_too_slow,
                      "Lagging on internal channel - Computer too slow.");
   }
+  if (bad_kind == "flood") CHECK(world.count(Ending::sent_too_much) == 1);
+  if (bad_kind == "stalled, resynced") CHECK(world.relay.stats().resyncs != 0);
   world.finish();
   return seen;
 }
@@ -254,8 +260,9 @@ TEST_CASE("relay isolation: nobody notices a bad peer", "[relay][isolation]") {
   const Observed without = play("");
   REQUIRE(without.clients[0].size() == 61);
   REQUIRE(without.clients[4].size() == 61);
-  for (const char* kind : {"stalled", "cut", "leaves", "illegal", "empty", "oversized", "silent",
-                           "garbage", "oversized request", "texts", "kicked"}) {
+  for (const char* kind :
+       {"stalled", "cut", "leaves", "illegal", "empty", "oversized", "silent", "garbage",
+        "oversized request", "texts", "kicked", "flood", "stalled, resynced"}) {
     INFO(kind);
     CHECK(play(kind) == without);
   }
