@@ -13,6 +13,8 @@ namespace {
 // RFC 9110 sections 15.5.22 and 15.5.6 require these.
 constexpr HeaderField upgrade_to_websocket[] = {{"Upgrade", "websocket"}};
 constexpr HeaderField allow_get[] = {{"Allow", "GET, HEAD"}};
+constexpr HeaderField allow_post[] = {{"Allow", "POST"}};
+constexpr HeaderField allow_all[] = {{"Allow", "GET, HEAD, POST"}};
 
 }  // namespace
 
@@ -22,8 +24,28 @@ Router& Router::route(std::string path, Service& service) {
 }
 
 Router& Router::get(std::string path, Handler handler) {
-  handlers_.insert_or_assign(std::move(path), std::move(handler));
+  pages_[std::move(path)].get = std::move(handler);
   return *this;
+}
+
+Router& Router::post(std::string path, Handler handler) {
+  pages_[std::move(path)].post = std::move(handler);
+  return *this;
+}
+
+Router& Router::get_below(std::string prefix, Handler handler) {
+  prefixes_[std::move(prefix)].get = std::move(handler);
+  return *this;
+}
+
+// Prefixes of one path are neighbours of it in the order of texts, the longest last, but others
+// may lie in between.
+const Router::Page* Router::below(std::string_view path) const {
+  for (auto it = prefixes_.upper_bound(path); it != prefixes_.begin();) {
+    --it;
+    if (path.starts_with(it->first)) return &it->second;
+  }
+  return nullptr;
 }
 
 void Router::on_upgrade(const Request& request, Decision decision, time_point now) {
@@ -36,20 +58,34 @@ void Router::on_upgrade(const Request& request, Decision decision, time_point no
 }
 
 void Router::on_request(const Request& request, Decision decision, time_point now) {
-  const auto found = handlers_.find(request.path);
-  if (found == handlers_.end()) {
-    if (services_.contains(request.path)) {
-      decision.respond({.status = 426,
-                        .body = as_bytes("a WebSocket upgrade is required here\n"),
-                        .headers = upgrade_to_websocket});
-    } else {
-      decision.respond({.status = 404, .body = as_bytes("no such path\n")});
-    }
-  } else if (request.method != "GET" && request.method != "HEAD") {
+  if (const auto found = pages_.find(request.path); found != pages_.end()) {
+    answer(found->second, request, std::move(decision), now);
+  } else if (services_.contains(request.path)) {
+    decision.respond({.status = 426,
+                      .body = as_bytes("a WebSocket upgrade is required here\n"),
+                      .headers = upgrade_to_websocket});
+  } else if (const Page* const page = below(request.path)) {
+    answer(*page, request, std::move(decision), now);
+  } else {
+    decision.respond({.status = 404, .body = as_bytes("no such path\n")});
+  }
+}
+
+void Router::answer(const Page& page, const Request& request, Decision decision, time_point now) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (const Handler& handler = is_get ? page.get : page.post;
+      handler && (is_get || request.method == "POST")) {
+    handler(request, std::move(decision), now);
+  } else if (!page.post) {
     decision.respond(
         {.status = 405, .body = as_bytes("only GET is allowed here\n"), .headers = allow_get});
+  } else if (!page.get) {
+    decision.respond(
+        {.status = 405, .body = as_bytes("only POST is allowed here\n"), .headers = allow_post});
   } else {
-    found->second(request, std::move(decision), now);
+    decision.respond({.status = 405,
+                      .body = as_bytes("only GET and POST are allowed here\n"),
+                      .headers = allow_all});
   }
 }
 

@@ -27,6 +27,13 @@ class Router final : public Service {
   /// GET and HEAD requests for `path`.
   Router& get(std::string path, Handler handler);
 
+  /// POST requests for `path`. The body has been read, up to the transport's bound.
+  Router& post(std::string path, Handler handler);
+
+  /// GET and HEAD requests for every path that begins with `prefix` and has no route of its own.
+  /// Of several prefixes the longest counts.
+  Router& get_below(std::string prefix, Handler handler);
+
   void on_upgrade(const Request& request, Decision decision, time_point now) override;
   void on_request(const Request& request, Decision decision, time_point now) override;
   void on_message(Connection& connection, const Message& message, time_point now) override;
@@ -35,8 +42,18 @@ class Router final : public Service {
   [[nodiscard]] time_point next_deadline() const noexcept override;
 
  private:
+  // What answers plain requests for one path.
+  struct Page {
+    Handler get;
+    Handler post;
+  };
+
+  [[nodiscard]] const Page* below(std::string_view path) const;
+  static void answer(const Page& page, const Request& request, Decision decision, time_point now);
+
   std::map<std::string, Service*, std::less<>> services_;
-  std::map<std::string, Handler, std::less<>> handlers_;
+  std::map<std::string, Page, std::less<>> pages_;
+  std::map<std::string, Page, std::less<>> prefixes_;
 };
 
 }  // namespace muster

@@ -47,6 +47,8 @@ std::string_view reason_phrase(unsigned status) noexcept {
       return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
     case 426:
       return "Upgrade Required";
     case 429:

@@ -114,6 +114,63 @@ TEST_CASE("router: a path may have both a page and a service", "[router]") {
   CHECK(f.status_of("GET", "/ws") == 299);
 }
 
+TEST_CASE("router: a path may take what is posted, with or without a page", "[router]") {
+  Fixture f;
+  std::string posted;
+  f.router
+      .post("/results",
+            [&posted](const Request& request, Decision decision, time_point) {
+              posted = as_text(request.body);
+              decision.respond({.status = 201});
+            })
+      .post("/healthz", [](const Request&, Decision decision, time_point) {
+        decision.respond({.status = 299});
+      });
+  Request request;
+  request.method = "POST";
+  request.path = "/results";
+  request.body = as_bytes("1:0");
+  const auto answer = f.network.request(f.router, request);
+  REQUIRE(f.network.run_until_quiet());
+  CHECK(answer->status == 201);
+  CHECK(posted == "1:0");
+  CHECK(f.status_of("GET", "/results") == 405);
+  CHECK(f.status_of("POST", "/healthz") == 299);
+  CHECK(f.status_of("GET", "/healthz") == 200);
+  CHECK(f.status_of("PUT", "/healthz") == 405);
+  CHECK(f.status_of("PUT", "/results") == 405);
+}
+
+TEST_CASE("router: a handler for all that lies below a prefix", "[router]") {
+  Fixture f;
+  const auto with_status = [](unsigned status) {
+    return [status](const Request&, Decision decision, time_point) {
+      decision.respond({.status = status});
+    };
+  };
+  f.router.get_below("/games/", with_status(290))
+      .get_below("/games/old/", with_status(291))
+      .get_below("/games/older/", with_status(292))
+      .post("/games/result", with_status(293));
+  CHECK(f.status_of("GET", "/games/5") == 290);
+  CHECK(f.status_of("HEAD", "/games/") == 290);
+  CHECK(f.status_of("GET", "/games/old") == 290);
+  CHECK(f.status_of("GET", "/games/old/5") == 291);
+  CHECK(f.status_of("GET", "/games/older/5") == 292);
+  CHECK(f.status_of("GET", "/games/oldest/5") == 290);
+  CHECK(f.status_of("GET", "/games/zzz") == 290);
+  CHECK(f.status_of("POST", "/games/5") == 405);
+  CHECK(f.status_of("POST", "/games/result") == 293);
+  CHECK(f.status_of("GET", "/games/result") == 405);
+  CHECK(f.status_of("GET", "/games") == 404);
+  CHECK(f.status_of("GET", "/game") == 404);
+  f.router.get_below("/", with_status(294));
+  CHECK(f.status_of("GET", "/zzz") == 294);
+  CHECK(f.status_of("GET", "/games/5") == 290);
+  CHECK(f.status_of("GET", "/ws") == 426);
+  CHECK(f.status_of("GET", "/healthz") == 200);
+}
+
 TEST_CASE("router: a handler that forgets to answer costs a 503", "[router]") {
   Fixture f;
   f.router.get("/forgets", [](const Request&, Decision, time_point) {});
