@@ -2,12 +2,17 @@
 // What the relay tells about itself, as Prometheus text and as JSON.
 #pragma once
 
+#include "log.hpp"
+#include "record_writer.hpp"
+#include "routes.hpp"
+
 #include <muster/outbox.hpp>
 #include <muster/relay/service.hpp>
 #include <muster/websocket/endpoint.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,8 +23,12 @@ struct Snapshot {
   const muster::relay::Service::Stats& relay;
   const muster::websocket::Stats& websocket;
   const muster::Outbox::Stats& outbox;
+  const Routes::Stats& routes;
+  Log::Stats log{};
+  std::optional<RecordWriter::Stats> records{};  ///< nothing: none are kept
   std::size_t rooms = 0;
   std::size_t members = 0;      ///< hosts and clients
+  std::size_t present = 0;      ///< those of them that have a connection
   std::size_t connections = 0;  ///< those included that have not joined a room
   std::chrono::duration<double> uptime{0};
   std::string_view backend{};

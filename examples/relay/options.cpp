@@ -2,26 +2,21 @@
 // The command line with CLI11, the configuration file with toml++, and one sentence per mistake.
 #include "options.hpp"
 
-#include <muster/version.hpp>
+#include "option_keys.hpp"
 
-#include <asio/ip/address.hpp>
+#include <muster/version.hpp>
 
 #include <toml++/toml.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
-#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 namespace relay_program {
@@ -30,14 +25,11 @@ namespace {
 
 using muster::duration;
 using muster::FlushWindow;
-using muster::asio::Backend;
 
 /// A mistake of the operator; `what()` is the sentence.
 struct Mistake : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-std::string in_quotes(std::string_view text) { return "\"" + std::string{text} + "\""; }
 
 // What a stranger wrote, on one line.
 std::string printable(std::string_view text) {
@@ -54,219 +46,6 @@ std::string join(const std::vector<std::string>& parts, std::string_view between
     out += part;
   }
   return out;
-}
-
-// Single options.
-
-bool is_listen_address(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (failed != std::errc{} || end != digits.data() + digits.size()) return false;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  std::error_code error;
-  const auto ip = asio::ip::make_address(std::string{host}, error);
-  return !error && ip.is_v6() == bracketed;
-}
-
-constexpr std::string_view listen_allowed =
-    "an IP address and a port, such as 127.0.0.1:8080 or [::1]:0 (0: any free port)";
-
-const std::vector<std::pair<std::string, Backend>> backends{
-    {"auto", Backend::automatic}, {"epoll", Backend::epoll}, {"portable", Backend::portable}};
-const std::vector<std::pair<std::string, FlushWindow::Kind>> windows{
-    {"end_of_pass", FlushWindow::Kind::end_of_pass},
-    {"lead", FlushWindow::Kind::lead},
-    {"tick", FlushWindow::Kind::tick}};
-
-template <class T>
-std::string names_of(const std::vector<std::pair<std::string, T>>& choices) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : choices) names.push_back(in_quotes(name));
-  const std::string last = names.back();
-  names.pop_back();
-  return join(names, ", ") + " or " + last;
-}
-
-template <class T>
-bool choose(const std::vector<std::pair<std::string, T>>& choices, std::string_view name, T& out) {
-  for (const auto& [known, value] : choices) {
-    if (known != name) continue;
-    out = value;
-    return true;
-  }
-  return false;
-}
-
-// The keys of the file.
-
-struct Key {
-  KeyInfo info;
-  std::function<bool(Options&, const toml::node&)> set;  // false: not what is allowed
-};
-
-template <class Member>
-Key whole_number(std::string name, std::string_view unit, std::int64_t min, std::int64_t max,
-                 Member member) {
-  const std::string low = std::to_string(min);
-  const std::string high = std::to_string(max);
-  std::string allowed = "a whole number";
-  if (!unit.empty()) allowed += " of " + std::string{unit};
-  allowed += " from " + low + " to " + high;
-  return {{std::move(name), allowed, {low, high}},
-          [min, max, member](Options& options, const toml::node& node) {
-            const auto value = node.value_exact<std::int64_t>();
-            if (!value || *value < min || *value > max) return false;
-            auto& field = member(options);
-            field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
-            return true;
-          }};
-}
-
-enum class Zero : std::uint8_t { forbidden, means_none };
-
-// `Unit` is the unit of the key's name; `min` and `max` are counted in it.
-template <class Unit, class Member>
-Key time_span(std::string name, const std::string& min, const std::string& max, Zero zero,
-              Member member) {
-  using Count = std::chrono::duration<double, typename Unit::period>;
-  const std::string unit = std::is_same_v<Unit, std::chrono::seconds> ? "seconds" : "milliseconds";
-  std::string allowed = "a number of " + unit + " from " + min + " to " + max;
-  std::vector<std::string> examples{min, max};
-  if (zero == Zero::means_none) {
-    allowed += ", or 0 for none";
-    examples.emplace_back("0");
-  }
-  return {{std::move(name), allowed, examples},
-          [low = std::stod(min), high = std::stod(max), zero, member](Options& options,
-                                                                      const toml::node& node) {
-            if (!node.is_number()) return false;
-            const double count = node.value<double>().value_or(-1);
-            const bool is_none = count == 0 && zero == Zero::means_none;
-            if (!is_none && !(count >= low && count <= high)) return false;
-            member(options) = std::chrono::duration_cast<duration>(Count{count});
-            return true;
-          }};
-}
-
-template <class T, class Member>
-Key choice(std::string name, const std::vector<std::pair<std::string, T>>& choices, Member member) {
-  std::vector<std::string> examples;
-  for (const auto& [known, value] : choices) examples.push_back(in_quotes(known));
-  return {{std::move(name), names_of(choices), examples},
-          [&choices, member](Options& options, const toml::node& node) {
-            const auto value = node.value<std::string>();
-            return value && choose(choices, *value, member(options));
-          }};
-}
-
-// What the file says beside the options themselves.
-constexpr std::string_view games_key = "games";
-
-const std::vector<Key>& keys() {
-  using std::chrono::milliseconds;
-  using std::chrono::seconds;
-  static const std::vector<Key> all{
-      {{"listen", std::string{listen_allowed}, {"\"127.0.0.1:0\""}},
-       [](Options& options, const toml::node& node) {
-         const auto value = node.value<std::string>();
-         if (!value || !is_listen_address(*value)) return false;
-         options.listen = *value;
-         return true;
-       }},
-      {{std::string{games_key}, "the name of a game configuration file, relative to this one", {}},
-       [](Options&, const toml::node& node) { return node.is_string(); }},
-      choice(
-          "backend", backends, [](Options & o) -> auto& { return o.backend; }),
-      time_span<seconds>(
-          "drain_timeout_s", "0.1", "3600", Zero::forbidden,
-          [](Options & o) -> auto& { return o.drain_timeout; }),
-
-      time_span<milliseconds>(
-          "join_timeout_ms", "100", "600000", Zero::forbidden,
-          [](Options & o) -> auto& { return o.relay.join_timeout; }),
-      whole_number(
-          "max_join_request", "bytes", 64, 65536,
-          [](Options & o) -> auto& { return o.relay.max_join_request; }),
-      whole_number(
-          "max_id_size", "bytes", 1, 1024,
-          [](Options & o) -> auto& { return o.relay.max_id_size; }),
-      whole_number(
-          "max_host_message", "bytes", 1024, 64 << 20,
-          [](Options & o) -> auto& { return o.relay.max_host_message; }),
-      whole_number(
-          "max_client_message", "bytes", 64, 64 << 20,
-          [](Options & o) -> auto& { return o.relay.max_client_message; }),
-      whole_number(
-          "max_rooms", "", 1, 10'000'000, [](Options & o) -> auto& { return o.relay.max_rooms; }),
-      whole_number(
-          "host_budget_bytes", "bytes", 4096, std::int64_t{1} << 31,
-          [](Options & o) -> auto& { return o.relay.host_budget.bytes; }),
-      whole_number(
-          "host_budget_frames", "", 8, 65000,
-          [](Options & o) -> auto& { return o.relay.host_budget.frames; }),
-      whole_number(
-          "client_budget_bytes", "bytes", 4096, std::int64_t{1} << 31,
-          [](Options & o) -> auto& { return o.relay.client_budget.bytes; }),
-      whole_number(
-          "client_budget_frames", "", 8, 65000,
-          [](Options & o) -> auto& { return o.relay.client_budget.frames; }),
-      choice(
-          "window", windows, [](Options & o) -> auto& { return o.relay.rooms.window.kind; }),
-      time_span<milliseconds>(
-          "window_ms", "1", "1000", Zero::forbidden,
-          [](Options & o) -> auto& { return o.relay.rooms.window.length; }),
-
-      whole_number(
-          "max_message", "bytes", 125, 1 << 30,
-          [](Options & o) -> auto& { return o.websocket.max_message; }),
-      whole_number(
-          "max_head", "bytes", 512, 65536,
-          [](Options & o) -> auto& { return o.websocket.max_head; }),
-      whole_number(
-          "max_body", "bytes", 0, 1 << 20,
-          [](Options & o) -> auto& { return o.websocket.max_body; }),
-      whole_number(
-          "max_connections", "", 1, 1 << 30,
-          [](Options & o) -> auto& { return o.websocket.max_connections; }),
-      whole_number(
-          "max_connections_per_address", "", 1, 1 << 30,
-          [](Options & o) -> auto& { return o.websocket.max_connections_per_address; }),
-      time_span<milliseconds>(
-          "upgrade_timeout_ms", "100", "600000", Zero::forbidden,
-          [](Options & o) -> auto& { return o.websocket.upgrade_timeout; }),
-      time_span<seconds>(
-          "ping_interval_s", "0.1", "86400", Zero::means_none,
-          [](Options & o) -> auto& { return o.websocket.ping_interval; }),
-      time_span<seconds>(
-          "idle_timeout_s", "0.1", "86400", Zero::means_none,
-          [](Options & o) -> auto& { return o.websocket.idle_timeout; }),
-      time_span<milliseconds>(
-          "close_timeout_ms", "10", "60000", Zero::forbidden,
-          [](Options & o) -> auto& { return o.websocket.close_timeout; }),
-      whole_number(
-          "backlog", "connections", 1, 65535,
-          [](Options & o) -> auto& { return o.websocket.backlog; }),
-      {{"origins",
-        "a list of texts such as [\"https://game.example\"]",
-        {"[]", "[\"https://game.example\"]"}},
-       [](Options& options, const toml::node& node) {
-         const toml::array* const list = node.as_array();
-         if (list == nullptr) return false;
-         options.websocket.origins.clear();
-         for (const toml::node& item : *list) {
-           const auto origin = item.value<std::string>();
-           if (!origin || origin->empty()) return false;
-           options.websocket.origins.push_back(*origin);
-         }
-         return true;
-       }},
-  };
-  return all;
 }
 
 // Files.
@@ -326,10 +105,9 @@ class File {
     return node != nullptr ? at_line(name_, node->source()) : std::string{};
   }
 
-  [[nodiscard]] std::optional<std::string> games() const {
-    const auto name = table_[games_key].value<std::string>();
-    if (!name) return std::nullopt;
-    return (std::filesystem::path{name_}.parent_path() / *name).string();
+  /// A name that the file says is relative to its own folder.
+  void resolve(std::string_view key, std::string& name) const {
+    if (has(key)) name = (std::filesystem::path{name_}.parent_path() / name).string();
   }
 
  private:
@@ -376,7 +154,8 @@ void settle(Options& options, const File& file) {
   };
   settle_budget(relay.client_budget, "client_budget_bytes", relay.max_host_message,
                 "max_host_message");
-  settle_budget(relay.host_budget, "host_budget_bytes", relay.max_client_message,
+  // Half of a host's is for messages.
+  settle_budget(relay.host_budget, "host_budget_bytes", 2 * relay.max_client_message + 64,
                 "max_client_message");
 
   const auto shrink_reserve = [](muster::Budget& budget) {
@@ -391,6 +170,19 @@ void settle(Options& options, const File& file) {
     throw Mistake{file.where(ping ? "ping_interval_s" : "idle_timeout_s") +
                   "ping_interval_s must be less than idle_timeout_s"};
   }
+
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    const bool has_key = options.tls_certificate.empty();
+    throw Mistake{file.where(has_key ? "tls_key" : "tls_certificate") +
+                  "tls_certificate and tls_key are needed together"};
+  }
+#ifndef MUSTER_RELAY_POSTGRES
+  if (options.records.starts_with("postgres")) {
+    throw Mistake{file.where("records") +
+                  "records in PostgreSQL need a program that was built where libpq is; "
+                  "\"sqlite:FILE\" is always possible"};
+  }
+#endif
 
   // The library has the last word; the ranges above are meant to be its own.
   std::string problem;
@@ -421,42 +213,72 @@ std::string footer() {
            key.info.allowed + "\n";
   }
   out +=
-      "\nSIGTERM or SIGINT drains: members are told, and the program ends with status 0.\n"
+      "\nSIGHUP reads the games, the certificate, the accounts and the static files again, and\n"
+      "opens the log file again.\n"
+      "SIGTERM or SIGINT drains: members are told, and the program ends with status 0.\n"
       "A second one ends it at once with status 1.";
   return out;
 }
 
-Options read_options(const std::string& config, const CLI::Option& listen, const CLI::Option& games,
-                     const CLI::Option& backend) {
+// Where the file says something relative to itself.
+void resolve_names(Options& options, const File& file) {
+  file.resolve("games", options.games_file);
+  file.resolve("tls_certificate", options.tls_certificate);
+  file.resolve("tls_key", options.tls_key);
+  file.resolve("admin_token_file", options.admin_token_file);
+  file.resolve("auth_file", options.auth_file);
+  file.resolve("static_root", options.static_root);
+  if (options.log_file != "stderr") file.resolve("log", options.log_file);
+  constexpr std::string_view sqlite = "sqlite:";
+  if (options.records.starts_with(sqlite)) {
+    std::string name = options.records.substr(sqlite.size());
+    file.resolve("records", name);
+    options.records = std::string{sqlite} + name;
+  }
+}
+
+// An option of the command line, and the key that it stands for.
+struct Flag {
+  const CLI::Option* option;
+  std::string_view key;
+  bool (*set)(Options&, std::string_view);
+};
+
+Options read_options(const std::string& config, const std::vector<Flag>& flags) {
   Options options;
-  options.relay.games = built_in_games();
   File file;
   if (!config.empty()) file = File{config, options};
-  if (listen.count() > 0) {
-    options.listen = listen.as<std::string>();
-    options.listen_source = "--listen";
-    if (!is_listen_address(options.listen)) {
-      throw Mistake{"--listen must be " + std::string{listen_allowed}};
+  resolve_names(options, file);
+  for (const Flag& flag : flags) {
+    if (flag.option->count() == 0) continue;
+    if (!flag.set(options, flag.option->as<std::string>())) {
+      throw Mistake{flag.option->get_name() + " must be " + allowed_by(flag.key)};
     }
-  }
-  if (backend.count() > 0 && !choose(backends, backend.as<std::string>(), options.backend)) {
-    throw Mistake{"--backend must be " + names_of(backends)};
+    if (flag.key == "listen") options.listen_source = "--listen";
   }
   settle(options, file);
-  if (games.count() > 0) {
-    options.relay.games = read_games(games.as<std::string>());
-  } else if (const auto name = file.games()) {
-    options.relay.games = read_games(*name);
-  }
+  options.relay.games =
+      options.games_file.empty() ? built_in_games() : read_games(options.games_file);
   return options;
+}
+
+// A flag whose value is the name of a file.
+template <std::string Options::*Name>
+bool set_name(Options& options, std::string_view text) {
+  options.*Name = text;
+  return !text.empty();
 }
 
 }  // namespace
 
-std::vector<KeyInfo> configuration_keys() {
-  std::vector<KeyInfo> all;
-  for (const Key& key : keys()) all.push_back(key.info);
-  return all;
+std::optional<muster::relay::GameConfig> load_games(const std::string& file, std::string& problem) {
+  if (file.empty()) return built_in_games();
+  try {
+    return read_games(file);
+  } catch (const Mistake& mistake) {
+    problem = mistake.what();
+    return std::nullopt;
+  }
 }
 
 Invocation parse_options(std::span<const std::string> arguments) {
@@ -465,15 +287,28 @@ Invocation parse_options(std::span<const std::string> arguments) {
       "muster-relay"};
   std::string config;
   std::string text;
-  const CLI::Option* const listen =
-      app.add_option("--listen", text, "Where to listen (default 127.0.0.1:8080; port 0: any free)")
-          ->type_name("ADDR:PORT");
   app.add_option("--config", config, "Read this configuration file")->type_name("FILE");
-  const CLI::Option* const games =
-      app.add_option("--games", text, "Serve the games of this GameConfig.json")->type_name("FILE");
-  const CLI::Option* const backend =
-      app.add_option("--backend", text, "auto, epoll or portable (default auto)")
-          ->type_name("NAME");
+  std::vector<Flag> flags;
+  const auto flag = [&](const char* name, const char* type, const char* help, std::string_view key,
+                        bool (*set)(Options&, std::string_view)) {
+    flags.push_back({app.add_option(name, text, help)->type_name(type), key, set});
+  };
+  flag("--listen", "ADDR:PORT", "Where to listen (default 127.0.0.1:8080; port 0: any free)",
+       "listen", set_listen);
+  flag("--games", "FILE", "Serve the games of this GameConfig.json", "games",
+       set_name<&Options::games_file>);
+  flag("--backend", "NAME", "auto, epoll or portable (default auto)", "backend", set_backend);
+  flag("--tls-certificate", "FILE", "Speak TLS with this certificate", "tls_certificate",
+       set_name<&Options::tls_certificate>);
+  flag("--tls-key", "FILE", "The certificate's key", "tls_key", set_name<&Options::tls_key>);
+  flag("--records", "WHERE", "Keep game records: sqlite:FILE or postgresql://... (default none)",
+       "records", set_records);
+  flag("--admin-token-file", "FILE", "Offer the administrator's routes to who has this token",
+       "admin_token_file", set_name<&Options::admin_token_file>);
+  flag("--log", "FILE", "Write the log there (default stderr)", "log",
+       set_name<&Options::log_file>);
+  flag("--log-level", "LEVEL", "debug, info, warning or error (default warning)", "log_level",
+       set_log_level);
   app.set_version_flag("--version", "muster-relay " MUSTER_VERSION_STRING);
   app.footer(footer);
 
@@ -486,7 +321,7 @@ Invocation parse_options(std::span<const std::string> arguments) {
     if (app.count("--config") > 0 && config.empty()) {
       throw Mistake{"--config must be the name of a TOML file"};
     }
-    return {.options = read_options(config, *listen, *games, *backend)};
+    return {.options = read_options(config, flags)};
   } catch (const CLI::CallForHelp&) {
     std::string help = app.help();
     while (!help.empty() && help.back() == '\n') help.pop_back();

@@ -2,6 +2,8 @@
 // What muster-relay can be told, by its command line and by its configuration file.
 #pragma once
 
+#include "log.hpp"
+
 #include <muster/asio/loop.hpp>
 #include <muster/asio/websocket_server.hpp>
 #include <muster/relay/service.hpp>
@@ -14,13 +16,31 @@
 
 namespace relay_program {
 
+/// Everything that the program can be told. Empty names: it does without.
 struct Options {
+  Options() { websocket.max_connections_per_address = 64; }  // of strangers, unlike the library's
+
   std::string listen = "127.0.0.1:8080";
   std::string listen_source = "--listen";  ///< who said so, for an error message
   muster::asio::Backend backend = muster::asio::Backend::automatic;
   muster::relay::Service::Config relay{};
   muster::asio::WebSocketServer::Config websocket{};
   muster::duration drain_timeout = std::chrono::seconds{5};
+
+  std::string games_file{};        ///< empty: the games that are built in
+  std::string tls_certificate{};   ///< PEM, with the chain
+  std::string tls_key{};           ///< PEM
+  std::string records{};           ///< "sqlite:FILE" or "postgresql://..."
+  std::string admin_token_file{};  ///< its first line is the token
+  std::string auth_file{};         ///< who may prove to be which user
+  std::string auth_cookie = "session";
+  std::string static_root{};
+
+  /// In the records; the same after a restart, different for each relay with the same database.
+  std::string relay_name = "muster-relay";
+
+  std::string log_file = "stderr";
+  LogLevel log_level = LogLevel::warning;
 };
 
 /// What a command line comes to: options to run with, or a text to print and a status to end with.
@@ -34,6 +54,11 @@ struct Invocation {
 ///
 /// A mistake is one sentence that names the file, the key and what is allowed.
 [[nodiscard]] Invocation parse_options(std::span<const std::string> arguments);
+
+/// Reads the games again, or the built-in ones if the name is empty.
+/// @param problem   on failure, a sentence that begins with the file's name
+[[nodiscard]] std::optional<muster::relay::GameConfig> load_games(const std::string& file,
+                                                                  std::string& problem);
 
 /// A key of the configuration file, for the help and for tests.
 struct KeyInfo {

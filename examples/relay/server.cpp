@@ -4,6 +4,8 @@
 
 #include "page.hpp"
 
+#include <asio/post.hpp>
+
 #include <array>
 #include <string_view>
 #include <utility>
@@ -31,27 +33,55 @@ constexpr std::array page_headers{
     HeaderField{"Referrer-Policy", "no-referrer"},
 };
 
+constexpr std::array file_headers{HeaderField{"Cache-Control", "no-cache"},
+                                  HeaderField{"X-Content-Type-Options", "nosniff"},
+                                  HeaderField{"Referrer-Policy", "no-referrer"}};
+
 muster::asio::Loop::Config loop_config(const Options& options) {
   muster::asio::Loop::Config config;
   config.backend = options.backend;
   return config;
 }
 
+muster::asio::WebSocketServer::Config listener_config(const Shared& shared) {
+  muster::asio::WebSocketServer::Config config = shared.options().websocket;
+  config.tls = shared.tls();
+  return config;
+}
+
 }  // namespace
 
-Server::Server(asio::io_context& context, const Options& options)
-    : options_(options),
-      loop_(context, loop_config(options)),
-      relay_(options.relay, loop_.outbox(), entropy_, mac_),
-      server_(loop_, options.websocket, entropy_, router_),
-      started_(loop_.now()) {
+Server::Server(asio::io_context& context, Shared& shared, std::uint32_t index)
+    : shared_(&shared),
+      loop_(context, loop_config(shared.options())),
+      journal_(index, shared.log(), shared.records()),
+      authenticator_(context, shared.limits(), shared.options().auth_cookie),
+      relay_(shared.options().relay, loop_.outbox(), entropy_, mac_, &shared.limits()),
+      routes_(context, shared, relay_, journal_, mac_),
+      server_(loop_, listener_config(shared), entropy_, router_),
+      started_(loop_.now()),
+      alive_(std::make_shared<Server*>(this)) {
+  relay_.set_observer(&journal_);
+  if (!shared.options().auth_file.empty()) relay_.set_authenticator(&authenticator_);
+  use(shared.content());
+  shared.subscribe(
+      [&context, alive = std::weak_ptr{alive_}](std::shared_ptr<const Content> content) {
+        asio::post(context, [alive, content = std::move(content)] {
+          if (const auto self = alive.lock()) (*self)->use(content);
+        });
+      });
+  add_pages();
+  routes_.add_to(router_);
+}
+
+void Server::use(std::shared_ptr<const Content> content) {
+  content_ = std::move(content);
+  relay_.set_games(content_->games);
+  authenticator_.set_accounts({content_, &content_->accounts});
+}
+
+void Server::add_pages() {
   router_.route("/ws", relay_)
-      .get("/",
-           [](const Request&, Decision decision, time_point) {
-             decision.respond({.content_type = "text/html; charset=utf-8",
-                               .body = as_bytes(page()),
-                               .headers = page_headers});
-           })
       .get("/healthz",
            [this](const Request&, Decision decision, time_point) {
              decision.respond({.status = is_draining_ ? 503U : 200U,
@@ -70,43 +100,73 @@ Server::Server(asio::io_context& context, const Options& options)
         decision.respond(
             {.content_type = "application/json", .body = as_bytes(text), .headers = no_store});
       });
+  if (shared_->options().static_root.empty()) {
+    router_.get("/", [](const Request&, Decision decision, time_point) {
+      decision.respond({.content_type = "text/html; charset=utf-8",
+                        .body = as_bytes(page()),
+                        .headers = page_headers});
+    });
+    return;
+  }
+  router_.get_below("/", [this](const Request& request, Decision decision, time_point) {
+    const StaticFiles::File* const file = content_->files.find(request.path);
+    if (file == nullptr) {
+      decision.respond({.status = 404, .body = as_bytes("no such file\n")});
+    } else {
+      decision.respond({.content_type = file->content_type,
+                        .body = as_bytes(file->content),
+                        .headers = file_headers});
+    }
+  });
 }
 
 std::string Server::listen() {
-  if (options_.backend == Backend::epoll && loop_.backend() != Backend::epoll) {
+  const Options& options = shared_->options();
+  if (options.backend == Backend::epoll && loop_.backend() != Backend::epoll) {
     return "backend epoll is not available here; \"auto\" and \"portable\" are allowed";
   }
-  const std::error_code error = server_.listen(options_.listen);
+  const std::error_code error = server_.listen(options.listen);
   if (!error) return {};
-  return options_.listen_source + ": cannot listen on " + options_.listen + " (" + error.message() +
+  return options.listen_source + ": cannot listen on " + options.listen + " (" + error.message() +
          "); allowed is another address of this machine, or port 0 for any free port";
 }
 
-std::string Server::host() const { return options_.listen.substr(0, options_.listen.rfind(':')); }
-
-std::string Server::url() const {
-  return "http://" + host() + ":" + std::to_string(server_.port());
+std::string Server::host() const {
+  const std::string& listen = shared_->options().listen;
+  return listen.substr(0, listen.rfind(':'));
 }
+
+std::string Server::url_of(const std::string& host_name) const {
+  return (shared_->tls() != nullptr ? "https://" : "http://") + host_name + ":" +
+         std::to_string(server_.port());
+}
+
+std::string Server::url() const { return url_of(host()); }
 
 std::string Server::page_url() const {
   std::string name = host();
   if (name == "0.0.0.0") name = "127.0.0.1";
   if (name == "[::]") name = "[::1]";
-  return "http://" + name + ":" + std::to_string(server_.port()) + "/";
+  return url_of(name) + "/";
 }
 
 void Server::drain(std::function<void()> done) {
   is_draining_ = true;
-  server_.drain(options_.drain_timeout, std::move(done));
+  server_.drain(shared_->options().drain_timeout, std::move(done));
 }
 
 Snapshot Server::snapshot(time_point now) {
+  RecordWriter* const records = shared_->records();
   return {
       .relay = relay_.stats(),
       .websocket = server_.endpoint().stats(),
       .outbox = loop_.outbox().stats(),
+      .routes = routes_.stats(),
+      .log = shared_->log().stats(),
+      .records = records != nullptr ? std::optional{records->stats()} : std::nullopt,
       .rooms = relay_.room_count(),
       .members = relay_.member_count(),
+      .present = relay_.present_count(),
       .connections = server_.endpoint().session_count(),
       .uptime = now - started_,
       .backend = loop_.backend() == Backend::epoll ? "epoll" : "portable",

@@ -85,6 +85,69 @@ TEST_CASE("relay options: defaults", "[relay][options]") {
   CHECK(options.relay.games.find("demo")->max_players == 0);
   CHECK(options.websocket.max_message == options.relay.max_host_message);
   CHECK(options.relay.client_budget.bytes > options.relay.max_host_message);
+  CHECK(options.websocket.max_connections_per_address == 64);
+  CHECK(options.records.empty());
+  CHECK(options.admin_token_file.empty());
+  CHECK(options.static_root.empty());
+  CHECK(options.log_file == "stderr");
+}
+
+TEST_CASE("relay options: what lies just outside of a range is refused", "[relay][options]") {
+  for (const char* const text : {"host_grace_s = 3600.1",
+                                 "player_grace_s = 86401",
+                                 "id_quarantine_s = 86401",
+                                 "room_idle_s = 2592001",
+                                 "stall_timeout_s = 0.9",
+                                 "stall_timeout_s = 3601",
+                                 "max_spectators = 65536",
+                                 "max_away_rpcs = 65537",
+                                 "max_away_bytes = 16777217",
+                                 "client_messages_per_second = 1000001",
+                                 "client_bytes_per_second = 4294967296",
+                                 "client_burst_s = 0",
+                                 "client_burst_s = 3601",
+                                 "state_cache = 67108865",
+                                 "max_state_caches = 68719476737",
+                                 "slow_member = 'wait'",
+                                 "migrate_host = 1",
+                                 "extension = 'yes'",
+                                 "rooms_per_address = 65536",
+                                 "failed_tokens_per_minute = 1001",
+                                 "empty_rooms_per_minute = 1001",
+                                 "address_slots = 100",
+                                 "address_slots = 32",
+                                 "address_slots = 33554432",
+                                 "trusted_proxy_hops = 17",
+                                 "host_grace_s = -1",
+                                 "records = 'mysql://x'",
+                                 "records = 'sqlite:'",
+                                 "relay_name = ''",
+                                 "auth_cookie = 'a b'",
+                                 "log_level = 'loud'",
+                                 "log = ''",
+                                 "tls_key = ''"}) {
+    INFO(text);
+    const std::string key{text, std::string_view{text}.find(' ')};
+    CHECK_THAT(misconfigured(text), ContainsSubstring("line 1: " + key + " must be "));
+  }
+  CHECK_THAT(misconfigured("tls_key = 'k'"), ContainsSubstring("needed together"));
+}
+
+TEST_CASE("relay options: flags for records, log, certificate and administrator",
+          "[relay][options]") {
+  const File file{"records = 'sqlite:a.db'\nlog_level = 'error'\n"};
+  const Options options = accepted({"--config", file.path(), "--records", "sqlite:b.db",
+                                    "--log-level", "info", "--log", "c.log", "--tls-certificate",
+                                    "d.pem", "--tls-key", "e.pem", "--admin-token-file", "f"});
+  CHECK(options.records == "sqlite:b.db");  // relative to where the program runs
+  CHECK(options.log_level == relay_program::LogLevel::info);
+  CHECK(options.log_file == "c.log");
+  CHECK(options.tls_certificate == "d.pem");
+  CHECK(options.tls_key == "e.pem");
+  CHECK(options.admin_token_file == "f");
+  CHECK_THAT(refusal({"--records", "b.db"}), ContainsSubstring("--records must be "));
+  CHECK_THAT(refusal({"--log-level", "loud"}), ContainsSubstring("--log-level must be \"debug\""));
+  CHECK_THAT(refusal({"--tls-key", "e.pem"}), ContainsSubstring("needed together"));
 }
 
 TEST_CASE("relay options: help and version end with status 0", "[relay][options]") {
@@ -126,6 +189,41 @@ idle_timeout_s = 2.5
 close_timeout_ms = 50
 backlog = 7
 origins = ["https://a.example", "https://b.example"]
+accept_gen1 = true
+extension = false
+max_state_caches = 11
+host_grace_s = 1
+player_grace_s = 2
+id_quarantine_s = 3
+room_idle_s = 4
+stall_timeout_s = 5
+max_spectators = 6
+max_away_rpcs = 7
+max_away_bytes = 8
+client_messages_per_second = 9
+client_bytes_per_second = 10
+client_burst_s = 0.5
+state_cache = 12
+slow_member = "drop"
+migrate_host = true
+end_with_host = false
+keep_token_of_leaver = true
+rotate_tokens = true
+rooms_per_address = 13
+failed_tokens_per_minute = 14
+empty_rooms_per_minute = 15
+address_slots = 128
+trusted_proxy_hops = 2
+tls_certificate = "cert.pem"
+tls_key = "/keys/key.pem"
+records = "sqlite:records.db"
+relay_name = "relay-1"
+admin_token_file = "admin.token"
+auth_file = "accounts"
+auth_cookie = "sid"
+static_root = "site"
+log = "relay.log"
+log_level = "debug"
 )");
   CHECK(options.listen == "[::1]:0");
   CHECK_THAT(options.listen_source, EndsWith("relay.toml, line 2: listen"));
@@ -153,6 +251,43 @@ origins = ["https://a.example", "https://b.example"]
   CHECK(options.websocket.idle_timeout == 2500ms);
   CHECK(options.websocket.close_timeout == 50ms);
   CHECK(options.websocket.backlog == 7);
+  CHECK(options.websocket.trusted_proxy_hops == 2);
+  CHECK(options.relay.accept_gen1);
+  CHECK(options.relay.capabilities == 0);
+  CHECK(options.relay.max_state_caches == 11);
+  CHECK(options.relay.rooms.host_grace == 1s);
+  CHECK(options.relay.rooms.player_grace == 2s);
+  CHECK(options.relay.rooms.id_quarantine == 3s);
+  CHECK(options.relay.rooms.idle == 4s);
+  CHECK(options.relay.rooms.stall_timeout == 5s);
+  CHECK(options.relay.rooms.max_spectators == 6);
+  CHECK(options.relay.rooms.max_away_rpcs == 7);
+  CHECK(options.relay.rooms.max_away_bytes == 8);
+  CHECK(options.relay.rooms.client_rate.messages_per_second == 9);
+  CHECK(options.relay.rooms.client_rate.bytes_per_second == 10);
+  CHECK(options.relay.rooms.client_rate.burst == 500ms);
+  CHECK(options.relay.rooms.state_cache == 12);
+  CHECK(options.relay.rooms.slow_member == muster::relay::SlowMember::drop);
+  CHECK(options.relay.rooms.migrate_host);
+  CHECK_FALSE(options.relay.rooms.end_with_host);
+  CHECK(options.relay.rooms.keep_token_of_leaver);
+  CHECK(options.relay.rooms.rotate_tokens);
+  CHECK(options.relay.addresses.max_rooms == 13);
+  CHECK(options.relay.addresses.failed_tokens_per_minute == 14);
+  CHECK(options.relay.addresses.empty_rooms_per_minute == 15);
+  CHECK(options.relay.addresses.slots == 128);
+  CHECK_THAT(options.tls_certificate, EndsWith("/cert.pem"));
+  CHECK(options.tls_certificate != "cert.pem");
+  CHECK(options.tls_key == "/keys/key.pem");
+  CHECK_THAT(options.records, StartsWith("sqlite:/"));
+  CHECK_THAT(options.records, EndsWith("/records.db"));
+  CHECK(options.relay_name == "relay-1");
+  CHECK_THAT(options.admin_token_file, EndsWith("/admin.token"));
+  CHECK_THAT(options.auth_file, EndsWith("/accounts"));
+  CHECK(options.auth_cookie == "sid");
+  CHECK_THAT(options.static_root, EndsWith("/site"));
+  CHECK_THAT(options.log_file, EndsWith("/relay.log"));
+  CHECK(options.log_level == relay_program::LogLevel::debug);
   CHECK(options.websocket.origins ==
         std::vector<std::string>{"https://a.example", "https://b.example"});
 }

@@ -76,15 +76,19 @@ class Relay(Process):
     def __init__(self, program, *options, port=0):
         super().__init__(program, "--listen", f"127.0.0.1:{port}", *options)
         first = self.line()
-        match = re.fullmatch(r"muster-relay listens on http://127\.0\.0\.1:(\d+)", first)
+        match = re.fullmatch(r"muster-relay listens on http(s?)://127\.0\.0\.1:(\d+)", first)
         assert match, f"unexpected first line: {first!r}"
-        self.port = int(match[1])
-        assert self.line() == f"page: http://127.0.0.1:{self.port}/"
-        self.ws = f"ws://127.0.0.1:{self.port}/ws"
+        self.secure = match[1]
+        self.port = int(match[2])
+        assert self.line() == f"page: http{self.secure}://127.0.0.1:{self.port}/"
+        self.ws = f"ws{self.secure}://127.0.0.1:{self.port}/ws"
 
-    def request(self, method, path, body=None, headers=None):
-        """Returns status, headers, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def request(self, method, path, body=None, headers=None, context=None):
+        """Returns status, headers, body. `context` is for TLS: whom to trust."""
+        if self.secure:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Who may prove to be which user: an example of how a relay learns of accounts that live elsewhere.
+#pragma once
+
+#include <muster/address_limits.hpp>
+#include <muster/asio/hmac_sha256.hpp>
+#include <muster/mac.hpp>
+#include <muster/relay/authenticator.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace relay_program {
+
+/// Users by what is kept of their tokens, read from a file of lines such as
+///
+///     # printf %s TOKEN | openssl dgst -sha256 -hmac muster
+///     f2fa05a5c4c5...  alice
+///
+/// A user may have several tokens. Empty lines and lines that begin with '#' are skipped.
+class Accounts {
+ public:
+  /// Replaces all, or nothing if one line is wrong.
+  /// @param problem   on failure, a sentence with file and line
+  [[nodiscard]] bool load(const std::string& file, std::string& problem);
+
+  /// The user whose token that is, valid as long as this; nothing if it is nobody's.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view token,
+                                                     muster::Mac& mac) const;
+
+  [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
+
+ private:
+  std::map<muster::Mac::Tag, std::string> users_;
+};
+
+/// Asks the accounts who somebody is: by `Authorization: Bearer TOKEN`, or by a cookie, which is
+/// what a browser can send with a WebSocket. Who brings neither is anonymous; who brings a token
+/// that is nobody's is refused.
+///
+/// The answer is posted: a look-up in a database would be answered in just this way, and blocks
+/// nothing.
+/// @threads the loop's thread
+class AccountsAuthenticator final : public muster::relay::Authenticator {
+ public:
+  /// @param cookie   the cookie's name
+  AccountsAuthenticator(::asio::io_context& context, muster::AddressLimits& limits,
+                        std::string cookie);
+
+  void set_accounts(std::shared_ptr<const Accounts> accounts) { accounts_ = std::move(accounts); }
+
+  void authenticate(const muster::Request& request, muster::relay::Admission admission,
+                    muster::time_point now) override;
+
+ private:
+  void answer(const std::string& token, const muster::Address& remote,
+              muster::relay::Admission admission, muster::time_point now);
+
+  ::asio::io_context* context_;
+  muster::AddressLimits* limits_;
+  std::string cookie_;
+  muster::asio::HmacSha256 mac_;
+  std::shared_ptr<const Accounts> accounts_;
+  std::shared_ptr<AccountsAuthenticator*> alive_;  // what is posted holds it weakly
+};
+
+/// The value of the cookie of that name in a Cookie header, or nothing.
+[[nodiscard]] std::optional<std::string_view> cookie_value(std::string_view header,
+                                                           std::string_view name) noexcept;
+
+/// The token of an Authorization header's "Bearer TOKEN", or nothing.
+[[nodiscard]] std::optional<std::string_view> bearer_token(const muster::Request& request) noexcept;
+
+}  // namespace relay_program
