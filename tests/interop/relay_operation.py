@@ -6,6 +6,7 @@ usage: relay_operation.py [--backend NAME] MUSTER_RELAY
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -14,6 +15,7 @@ import pathlib
 import re
 import resource
 import shlex
+import shutil
 import signal
 import sqlite3
 import ssl
@@ -371,6 +373,61 @@ async def test_no_database(folder):
             assert relay.metrics()["muster_records_available"] == 0
         assert relay.stop() == 0
         assert any(line["event"] == "records_lost" for line in folder.log())
+
+
+@contextlib.contextmanager
+def postgres():
+    """A server of its own on a socket in a folder; gives the folder, or None if there is no server to start."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    if not found:
+        yield None
+        return
+    binaries = found[-1].parent
+    with tempfile.TemporaryDirectory() as folder:
+        user = {}
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(folder, "postgres", "postgres")
+            user = {"user": "postgres", "group": "postgres", "cwd": folder}
+        data = folder + "/data"
+        subprocess.run([binaries / "initdb", "-D", data, "-U", "muster", "-A", "trust", "-E", "UTF8",
+                        "--locale=C", "--no-sync"], check=True, capture_output=True, **user)
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        try:
+            yield folder
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+
+
+async def test_postgres(folder):
+    with postgres() as where:
+        if where is None:
+            print("     no PostgreSQL server is installed")
+            return
+        keys = {**RECORDS, "records": f"postgresql://muster@/postgres?host={where}"}
+        try:
+            relay = folder.relay(**keys)
+        except AssertionError as problem:
+            assert "built where libpq is" in str(problem), problem
+            print("     the program was built without libpq")
+            return
+        with relay:
+            async with Play(relay) as play:
+                host = await play.host("duel")
+                await play.client(host, "duel")
+
+                def available():
+                    return relay.metrics()["muster_records_available"] == 1
+                await asyncio.to_thread(wait_until, available, "the server is up", 60)
+                body = {"room_code": "duel", "game_id": "demo", "result": [1], "outcomes": {"1": "win"}}
+                status, answer = await asked(relay, "POST", "/games/result", hex_of(host.token), body)
+                assert status == 200 and answer["is_new"], answer
+                status, record = await asyncio.to_thread(game, relay, answer["game_record_id"])
+                assert status == 200 and record["result"] == [1]
+                assert [p["outcome"] for p in record["participants"]] == [None, "win"]
+            assert relay.stop() == 0
 
 
 # --- reload --------------------------------------------------------------------------------------
