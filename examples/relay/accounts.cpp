@@ -99,23 +99,24 @@ void AccountsAuthenticator::authenticate(const muster::Request& request, Admissi
     token = cookie_value(field.value, cookie_);
   }
   if (!token) return admission.admit();
-  ::asio::post(*context_,
-               [alive = std::weak_ptr{alive_}, text = std::string{*token}, remote = request.remote,
-                admission = std::move(admission), now]() mutable {
-                 const auto self = alive.lock();
-                 if (self) (*self)->answer(text, remote, std::move(admission), now);
-               });
+  waiting_.push_back({std::string{*token}, request.remote, std::move(admission), now});
+  ::asio::post(*context_, [alive = std::weak_ptr{alive_}] {
+    const auto self = alive.lock();
+    if (!self) return;
+    Waiting next = std::move((*self)->waiting_.front());
+    (*self)->waiting_.pop_front();
+    (*self)->answer(std::move(next));
+  });
 }
 
-void AccountsAuthenticator::answer(const std::string& token, const muster::Address& remote,
-                                   Admission admission, muster::time_point now) {
-  if (!limits_->may_present_token(remote, now)) {
-    return admission.refuse(429, "too many attempts; try again later\n");
+void AccountsAuthenticator::answer(Waiting waiting) {
+  if (!limits_->may_present_token(waiting.remote, waiting.since)) {
+    return waiting.admission.refuse(429, "too many attempts; try again later\n");
   }
   const auto accounts = accounts_;  // its users are looked at below
-  if (const auto user = accounts->find(token, mac_)) return admission.admit(*user);
-  limits_->count_failed_token(remote, now);
-  admission.refuse(401, "this token is nobody's\n");
+  if (const auto user = accounts->find(waiting.token, mac_)) return waiting.admission.admit(*user);
+  limits_->count_failed_token(waiting.remote, waiting.since);
+  waiting.admission.refuse(401, "this token is nobody's\n");
 }
 
 std::optional<std::string_view> cookie_value(std::string_view header,

@@ -9,6 +9,7 @@
 
 #include <asio/io_context.hpp>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,14 +59,21 @@ class AccountsAuthenticator final : public muster::relay::Authenticator {
                     muster::time_point now) override;
 
  private:
-  void answer(const std::string& token, const muster::Address& remote,
-              muster::relay::Admission admission, muster::time_point now);
+  struct Waiting {
+    std::string token;
+    muster::Address remote;
+    muster::relay::Admission admission;
+    muster::time_point since;
+  };
+
+  void answer(Waiting waiting);
 
   ::asio::io_context* context_;
   muster::AddressLimits* limits_;
   std::string cookie_;
   muster::asio::HmacSha256 mac_;
   std::shared_ptr<const Accounts> accounts_;
+  std::deque<Waiting> waiting_;  // here and not in what is posted, which may outlive the loop
   std::shared_ptr<AccountsAuthenticator*> alive_;  // what is posted holds it weakly
 };
 

@@ -9,6 +9,7 @@
 
 #include <muster/bytes.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <fstream>

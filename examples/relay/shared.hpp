@@ -16,6 +16,8 @@
 #include <muster/mac.hpp>
 #include <muster/relay/game_config.hpp>
 
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
