@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // muster-relay: a relay server for games with a host, and a page to try it.
+#include "fleet.hpp"
 #include "options.hpp"
 #include "server.hpp"
 #include "shared.hpp"
 
+#include <muster/asio/system_entropy.hpp>
+
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 
@@ -16,10 +20,13 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
 
+using relay_program::Fleet;
 using relay_program::LogFields;
 using relay_program::LogLevel;
 using relay_program::Server;
@@ -42,34 +49,67 @@ void watch_records(asio::steady_timer& timer, Shared& shared) {
   });
 }
 
-int serve(asio::io_context& context, Shared& shared) {
-  Server server{context, shared};
-  if (const std::string problem = server.listen(); !problem.empty()) {
+muster::asio::Loop::Config loop_config(const relay_program::Options& options) {
+  muster::asio::Loop::Config config;
+  config.backend = options.backend;
+  return config;
+}
+
+// Makes a server for each loop, all on one port. A sentence if that is not possible.
+std::string launch(Fleet& fleet, Shared& shared, std::vector<std::unique_ptr<Server>>& servers) {
+  const relay_program::Options& options = shared.options();
+  std::vector<muster::relay::Service*> services;
+  for (std::uint32_t i = 0; i < options.loops; ++i) {
+    servers.push_back(std::make_unique<Server>(fleet, shared, i));
+    fleet.servers.push_back(servers.back().get());
+    services.push_back(&servers.back()->relay());
+  }
+  std::string address = options.listen;
+  for (const auto& server : servers) {
+    server->join(services);
+    if (std::string problem = server->listen(address); !problem.empty()) return problem;
+    address = address.substr(0, address.rfind(':') + 1) + std::to_string(server->port());
+  }
+  return {};
+}
+
+int serve(Fleet& fleet, Shared& shared) {
+  std::vector<std::unique_ptr<Server>> servers;  // until no loop runs any more
+  if (const std::string problem = launch(fleet, shared, servers); !problem.empty()) {
     std::cerr << "muster-relay: " << problem << std::endl;
     return 2;
   }
-  std::cout << "muster-relay listens on " << server.url() << "\npage: " << server.page_url()
+  const Server& first = *servers.front();
+  std::cout << "muster-relay listens on " << first.url() << "\npage: " << first.page_url()
             << std::endl;
-  shared.log()(LogLevel::info, "started", LogFields{}.text("url", server.url()));
+  shared.log()(LogLevel::info, "started",
+               LogFields{}.text("url", first.url()).count("loops", servers.size()));
 
-  int status = 0;
+  // The loops have threads of their own; this one waits for signals.
+  asio::io_context context{1};
+  std::thread drainer;
   asio::signal_set signals{context, SIGTERM, SIGINT};
   signals.async_wait([&](const std::error_code& error, int) {
     if (error) return;
     shared.log()(LogLevel::info, "draining");
-    server.drain([&context] { context.stop(); });
-    signals.async_wait([&](const std::error_code& again, int) {
-      if (again) return;
-      status = 1;
-      context.stop();
+    drainer = std::thread{[&] {
+      fleet.group.stop([&servers](std::size_t i, std::function<void()> done) {
+        servers[i]->drain(std::move(done));
+      });
+      asio::post(context, [&context] { context.stop(); });
+    }};
+    signals.async_wait([](const std::error_code& again, int) {
+      if (!again) std::quick_exit(1);
     });
   });
   asio::signal_set hangup{context, SIGHUP};
   reload_on_signal(hangup, shared);
   asio::steady_timer timer{context};
   watch_records(timer, shared);
+  fleet.group.start();
   context.run();
-  return status;
+  if (drainer.joinable()) drainer.join();
+  return 0;
 }
 
 }  // namespace
@@ -82,7 +122,6 @@ int main(int argc, char** argv) try {
     return invocation.status;
   }
 
-  asio::io_context context{1};  // answers of the records are posted to it until they have ended
   std::unique_ptr<Shared> shared;
   try {
     shared = std::make_unique<Shared>(*invocation.options);
@@ -90,7 +129,10 @@ int main(int argc, char** argv) try {
     std::cerr << "muster-relay: " << error.what() << std::endl;
     return 2;
   }
-  const int status = serve(context, *shared);
+  // The records post their answers to its loops until they have ended.
+  muster::asio::SystemEntropy entropy;
+  Fleet fleet{shared->options().loops, loop_config(shared->options()), entropy};
+  const int status = serve(fleet, *shared);
   if (!shared->stop()) std::quick_exit(status);  // a store that blocks is in use
   return status;
 } catch (const std::exception& error) {

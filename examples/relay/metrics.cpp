@@ -6,10 +6,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
+#include <type_traits>
 
 namespace relay_program {
 
@@ -58,6 +61,17 @@ class Writer {
  private:
   std::string text_;
 };
+
+// Statistics are counters of one kind, and nothing else.
+template <class Stats>
+void add(Stats& total, const Stats& more) {
+  using Counters = std::array<std::uint64_t, sizeof(Stats) / sizeof(std::uint64_t)>;
+  static_assert(sizeof(Counters) == sizeof(Stats) && std::is_trivially_copyable_v<Stats>);
+  auto sums = std::bit_cast<Counters>(total);
+  const auto counters = std::bit_cast<Counters>(more);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += counters[i];
+  total = std::bit_cast<Stats>(sums);
+}
 
 void write_members(Writer& out, const Snapshot& now) {
   const auto& stats = now.relay;
@@ -208,11 +222,32 @@ void write_records(Writer& out, const RecordWriter::Stats& stats) {
 
 }  // namespace
 
+Snapshot sum(const std::vector<Snapshot>& loops) {
+  Snapshot total = loops.front();
+  for (std::size_t i = 1; i < loops.size(); ++i) {
+    const Snapshot& loop = loops[i];
+    add(total.relay, loop.relay);
+    add(total.websocket, loop.websocket);
+    add(total.outbox, loop.outbox);
+    add(total.routes, loop.routes);
+    total.rooms += loop.rooms;
+    total.members += loop.members;
+    total.present += loop.present;
+    total.connections += loop.connections;
+    total.uptime = std::max(total.uptime, loop.uptime);
+    total.is_draining = total.is_draining || loop.is_draining;
+  }
+  total.loops = loops.size();
+  return total;
+}
+
 std::string prometheus_text(const Snapshot& now) {
   Writer out;
   out.family("muster_build_info", "gauge", "Always 1; the version is in the label.");
   out.sample("muster_build_info", "version", MUSTER_VERSION_STRING, "1");
   out.gauge("muster_uptime_seconds", "Time since the start.", now.uptime.count());
+  out.gauge("muster_loops", "Loops that answered, each with a thread of its own.",
+            static_cast<double>(now.loops));
   out.gauge("muster_draining", "1 while the relay is about to end.", now.is_draining ? 1 : 0);
   write_members(out, now);
   write_traffic(out, now);
@@ -228,6 +263,7 @@ std::string status_json(const Snapshot& now) {
   const nlohmann::ordered_json status{
       {"version", MUSTER_VERSION_STRING},
       {"backend", now.backend},
+      {"loops", now.loops},
       {"draining", now.is_draining},
       {"uptime_s", now.uptime.count()},
       {"rooms", now.rooms},

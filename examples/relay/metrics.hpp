@@ -15,15 +15,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace relay_program {
 
 /// Everything that is shown, at one moment.
 struct Snapshot {
-  const muster::relay::Service::Stats& relay;
-  const muster::websocket::Stats& websocket;
-  const muster::Outbox::Stats& outbox;
-  const Routes::Stats& routes;
+  muster::relay::Service::Stats relay{};
+  muster::websocket::Stats websocket{};
+  muster::Outbox::Stats outbox{};
+  Routes::Stats routes{};
   Log::Stats log{};
   std::optional<RecordWriter::Stats> records{};  ///< nothing: none are kept
   std::size_t rooms = 0;
@@ -32,8 +33,12 @@ struct Snapshot {
   std::size_t connections = 0;  ///< those included that have not joined a room
   std::chrono::duration<double> uptime{0};
   std::string_view backend{};
+  std::size_t loops = 1;
   bool is_draining = false;
 };
+
+/// That of all loops, of one for each. What there is one of is taken from the first.
+[[nodiscard]] Snapshot sum(const std::vector<Snapshot>& loops);
 
 /// The text exposition format, version 0.0.4.
 [[nodiscard]] std::string prometheus_text(const Snapshot& snapshot);

@@ -203,6 +203,8 @@ const std::vector<Key>& keys() {
       checked_text("listen", std::string{listen_allowed}, {"\"127.0.0.1:0\""}, set_listen),
       file_name(
           "games", "a game configuration file", [](Options & o) -> auto& { return o.games_file; }),
+      whole_number(
+          "loops", "", 1, 64, [](Options & o) -> auto& { return o.loops; }),
       choice(
           "backend", backends, [](Options & o) -> auto& { return o.backend; }),
       time_span<seconds>(

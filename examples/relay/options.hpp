@@ -22,6 +22,7 @@ struct Options {
 
   std::string listen = "127.0.0.1:8080";
   std::string listen_source = "--listen";  ///< who said so, for an error message
+  std::uint32_t loops = 1;                 ///< each with a thread
   muster::asio::Backend backend = muster::asio::Backend::automatic;
   muster::relay::Service::Config relay{};
   muster::asio::WebSocketServer::Config websocket{};

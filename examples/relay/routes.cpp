@@ -2,6 +2,8 @@
 // JSON in and out, tokens, and answers that come later.
 #include "routes.hpp"
 
+#include "server.hpp"
+
 #include <muster/ascii.hpp>
 #include <muster/error.hpp>
 
@@ -12,6 +14,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -152,6 +155,31 @@ std::optional<std::uint64_t> host_token(std::string_view text) {
   return whole_number<std::uint64_t>(text, 16);
 }
 
+std::vector<Routes::Listed> joined(std::vector<std::vector<Routes::Listed>> loops) {
+  std::vector<Routes::Listed> all;
+  for (auto& rooms : loops) {
+    std::move(rooms.begin(), rooms.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+/// A part of a list of rooms, as JSON.
+/// @param text   which of a room's texts is shown
+template <class Wanted>
+std::string page_of(const std::vector<Routes::Listed>& rooms, std::size_t offset, std::size_t limit,
+                    Wanted wanted, std::string Routes::Listed::*text) {
+  std::size_t total = 0;
+  std::size_t shown = 0;
+  std::string page;
+  for (const Routes::Listed& room : rooms) {
+    if (!wanted(room)) continue;
+    if (total++ < offset || shown == limit) continue;
+    if (shown++ != 0) page += ',';
+    page += room.*text;
+  }
+  return "{\"total\":" + std::to_string(total) + ",\"rooms\":[" + page + "]}";
+}
+
 bool is_json(const Request& request) {
   const std::string_view type = request.header("Content-Type").value_or("");
   std::string_view essence = type.substr(0, type.find(';'));
@@ -202,13 +230,17 @@ UnixSeconds unix_now() {
 
 }  // namespace
 
-Routes::Routes(::asio::io_context& context, Shared& shared, muster::relay::Service& relay,
+Routes::Routes(Fleet& fleet, std::uint32_t here, Shared& shared, muster::relay::Service& relay,
                const Journal& journal, muster::Mac& mac)
-    : context_(&context),
+    : fleet_(&fleet),
+      here_(here),
+      context_(&fleet.group.loop(here).context()),
       shared_(&shared),
       relay_(&relay),
       journal_(&journal),
       mac_(&mac),
+      gatherer_(fleet, here,
+                [&fleet](std::size_t loop) { return fleet.servers[loop]->routes().rooms(); }),
       alive_(std::make_shared<Routes*>(this)) {}
 
 void Routes::add_to(muster::Router& router) {
@@ -228,57 +260,57 @@ void Routes::add_to(muster::Router& router) {
 
 // Rooms.
 
+std::vector<Routes::Listed> Routes::rooms() const {
+  std::vector<Listed> rooms;
+  relay_->list_rooms([&](const RoomListing& room) {
+    Json json = json_of(room);
+    Listed& listed = rooms.emplace_back();
+    listed.game = room.room.game_id;
+    listed.is_public =
+        room.is_listed && is_decent(room.room.game_id) && is_decent(room.room.room_id);
+    if (listed.is_public) listed.json = dump(json);
+    json["listed"] = room.is_listed;
+    json["has_host"] = room.has_host;
+    json["instance"] = journal_->room_of(room.room.instance);
+    listed.more = dump(json);
+    return true;
+  });
+  return rooms;
+}
+
 void Routes::list_rooms(const Request& request, Decision decision, time_point now) {
-  if (now >= listed_until_) {
-    listed_.clear();
-    relay_->list_rooms([this](const RoomListing& room) {
-      if (room.is_listed && is_decent(room.room.game_id) && is_decent(room.room.room_id)) {
-        listed_.push_back({std::string{room.room.game_id}, dump(json_of(room))});
-      }
-      return true;
-    });
-    listed_until_ = now + std::chrono::seconds{1};
-  }
   const auto game = request.query_value("game");
-  auto skip = parameter<std::size_t>(request, "offset", 0);
+  const auto offset = parameter<std::size_t>(request, "offset", 0);
   const std::size_t limit = rooms_wanted(request);
-  std::size_t total = 0;
-  std::size_t shown = 0;
-  std::string rooms;
-  for (const Listed& room : listed_) {
-    if (game && room.game != *game) continue;
-    ++total;
-    if (skip != 0) {
-      --skip;
-    } else if (shown < limit) {
-      if (shown++ != 0) rooms += ',';
-      rooms += room.json;
-    }
-  }
-  respond(decision, 200, "{\"total\":" + std::to_string(total) + ",\"rooms\":[" + rooms + "]}",
-          public_headers);
+  const auto show = [this, game, offset, limit](Decision asked) {
+    respond(asked, 200,
+            page_of(
+                listed_, offset, limit,
+                [&](const Listed& room) { return room.is_public && (!game || room.game == *game); },
+                &Listed::json),
+            public_headers);
+  };
+  if (now < listed_until_) return show(std::move(decision));
+  const Ticket ticket = keep(std::move(decision));
+  gatherer_.ask([this, ticket, show, now](std::vector<std::vector<Listed>> loops) {
+    listed_ = joined(std::move(loops));
+    listed_until_ = now + std::chrono::seconds{1};
+    show(std::move(kept_.extract(ticket).mapped()));
+  });
 }
 
 void Routes::list_all_rooms(const Request& request, Decision decision, time_point now) {
   if (!is_administrator(request, decision, now)) return;
-  auto skip = parameter<std::size_t>(request, "offset", 0);
+  const auto offset = parameter<std::size_t>(request, "offset", 0);
   const std::size_t limit = rooms_wanted(request);
-  std::size_t total = 0;
-  Json rooms = Json::array();
-  relay_->list_rooms([&](const RoomListing& room) {
-    ++total;
-    if (skip != 0) {
-      --skip;
-    } else if (rooms.size() < limit) {
-      Json json = json_of(room);
-      json["listed"] = room.is_listed;
-      json["has_host"] = room.has_host;
-      json["instance"] = journal_->room_of(room.room.instance);
-      rooms.push_back(std::move(json));
-    }
-    return true;
+  const Ticket ticket = keep(std::move(decision));
+  gatherer_.ask([this, ticket, offset, limit](std::vector<std::vector<Listed>> loops) {
+    Decision asked = std::move(kept_.extract(ticket).mapped());
+    respond(asked, 200,
+            page_of(
+                joined(std::move(loops)), offset, limit, [](const Listed&) { return true; },
+                &Listed::more));
   });
-  respond(decision, 200, dump({{"total", total}, {"rooms", std::move(rooms)}}));
 }
 
 // Records.
@@ -398,31 +430,66 @@ void Routes::take_result(const Request& request, Decision decision, time_point n
     return respond_error(decision, 422, problem);
   }
 
-  if (const auto host = host_token(token)) {
+  Claim claim{posted.game_id, posted.room_code, host_token(token), request.remote};
+  if (!claim.token && !is_administrator(request, decision, now)) return;
+  const std::uint32_t home = relay_->home_of(posted.game_id, posted.room_code);
+  const Ticket ticket = keep(std::move(decision));
+  if (home == here_) return report(ticket, judge(claim, now), std::move(posted.result));
+  const auto status = fleet_->mailboxes[home].post(
+      [fleet = fleet_, home, back = fleet_->mailboxes[here_], alive = std::weak_ptr{alive_}, ticket,
+       claim = std::move(claim), result = std::move(posted.result), now]() mutable {
+        const Verdict verdict = fleet->servers[home]->routes().judge(claim, now);
+        back.post([alive, ticket, verdict, result = std::move(result)]() mutable {
+          if (const auto self = alive.lock()) (*self)->report(ticket, verdict, std::move(result));
+        });
+      });
+  if (status != muster::asio::PostStatus::queued) {
+    auto kept = kept_.extract(ticket);
+    respond_error(kept.mapped(), 503, "the relay has too much to do; try again later");
+  }
+}
+
+Routes::Verdict Routes::judge(const Claim& claim, time_point now) {
+  if (claim.token) {
     const std::error_code error =
-        relay_->check_host_token(posted.game_id, posted.room_code, *host, request.remote, now);
-    if (error == muster::errc::limit_reached) {
+        relay_->check_host_token(claim.game_id, claim.room_code, *claim.token, claim.remote, now);
+    if (error) return {error};
+  }
+  const auto* const room = relay_->find_room(claim.game_id, claim.room_code);
+  if (room == nullptr) return {make_error_code(muster::errc::not_found)};
+  return {{}, journal_->room_of(room->facts().instance)};
+}
+
+// Writes the result, if the sender may report it.
+void Routes::report(Ticket ticket, const Verdict& verdict, GameResult result) {
+  const auto found = kept_.find(ticket);
+  if (found == kept_.end()) return;
+  Decision& decision = found->second;
+  RecordWriter* const records = shared_->records();
+  const auto refused = [&] {
+    if (verdict.error == muster::errc::limit_reached) {
       ++stats_.limited;
-      return respond_error(decision, 429, "too many attempts; try again later");
-    }
-    if (error == muster::errc::not_found) return respond_error(decision, 404, "no such room");
-    if (error) {
+      respond_error(decision, 429, "too many attempts; try again later");
+    } else if (verdict.error == muster::errc::not_found) {
+      respond_error(decision, 404, "no such room");
+    } else if (verdict.error) {
       ++stats_.unauthorized;
-      return refuse(decision);
+      refuse(decision);
+    } else if (records == nullptr) {
+      respond_error(decision, 503, "no records are kept");
+    } else {
+      return false;
     }
-  } else if (!is_administrator(request, decision, now)) {
+    return true;
+  };
+  if (refused()) {
+    kept_.erase(found);
     return;
   }
-  muster::relay::HostedRoom* const room = relay_->find_room(posted.game_id, posted.room_code);
-  if (room == nullptr) return respond_error(decision, 404, "no such room");
-  RecordWriter* const records = shared_->records();
-  if (records == nullptr) return respond_error(decision, 503, "no records are kept");
-
-  posted.result.room = journal_->room_of(room->facts().instance);
-  posted.result.at = unix_now();
-  const Ticket ticket = keep(std::move(decision));
-  const bool is_offered = records->offer(
-      std::move(posted.result), [later = answer_later(ticket)](const Effect& effect) {
+  result.room = verdict.room;
+  result.at = unix_now();
+  const bool is_offered =
+      records->offer(std::move(result), [later = answer_later(ticket)](const Effect& effect) {
         later([effect](Decision kept) {
           switch (effect.kind) {
             case Effect::Kind::written:

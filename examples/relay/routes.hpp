@@ -2,6 +2,7 @@
 // What the relay answers by plain HTTP about rooms and records, and to whom.
 #pragma once
 
+#include "fleet.hpp"
 #include "journal.hpp"
 #include "shared.hpp"
 
@@ -16,8 +17,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace relay_program {
@@ -36,7 +39,7 @@ namespace relay_program {
 /// @threads the loop's thread
 class Routes {
  public:
-  Routes(::asio::io_context& context, Shared& shared, muster::relay::Service& relay,
+  Routes(Fleet& fleet, std::uint32_t here, Shared& shared, muster::relay::Service& relay,
          const Journal& journal, muster::Mac& mac);
 
   /// Adds them. They must outlive the router's last request.
@@ -47,6 +50,32 @@ class Routes {
     std::uint64_t limited = 0;       ///< refused for too many wrong ones
   };
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
+
+  /// A room as lists show it.
+  struct Listed {
+    std::string game;
+    bool is_public = false;  ///< strangers may see it
+    std::string json;        ///< for them
+    std::string more;        ///< and for the administrator
+  };
+
+  /// The rooms of this loop.
+  [[nodiscard]] std::vector<Listed> rooms() const;
+
+  /// Who says that he may report a room's result.
+  struct Claim {
+    std::string game_id;
+    std::string room_code;
+    std::optional<std::uint64_t> token;  ///< the host's; nothing: the administrator's was right
+    muster::Address remote;
+  };
+  struct Verdict {
+    std::error_code error;
+    std::int64_t room = 0;
+  };
+
+  /// On the loop where rooms of that name live.
+  [[nodiscard]] Verdict judge(const Claim& claim, muster::time_point now);
 
  private:
   // Who sent a request, by its token.
@@ -66,6 +95,7 @@ class Routes {
                     muster::time_point now);
   void take_result(const muster::Request& request, muster::Decision decision,
                    muster::time_point now);
+  void report(Ticket ticket, const Verdict& verdict, GameResult result);
   void reload(const muster::Request& request, muster::Decision decision, muster::time_point now);
 
   [[nodiscard]] bool is_administrator(const muster::Request& request, muster::Decision& decision,
@@ -77,6 +107,8 @@ class Routes {
   /// What to call on the records' thread: it has `answer` called on the loop, with the decision.
   [[nodiscard]] std::function<void(Answer)> answer_later(Ticket ticket);
 
+  Fleet* fleet_;
+  std::uint32_t here_;
   ::asio::io_context* context_;
   Shared* shared_;
   muster::relay::Service* relay_;
@@ -85,10 +117,7 @@ class Routes {
   Stats stats_;
 
   // A list of rooms that strangers may ask for as often as they like is made once a second.
-  struct Listed {
-    std::string game;
-    std::string json;
-  };
+  Gatherer<std::vector<Listed>> gatherer_;
   std::vector<Listed> listed_;
   muster::time_point listed_until_ = muster::time_point::min();
 

@@ -37,41 +37,55 @@ constexpr std::array file_headers{HeaderField{"Cache-Control", "no-cache"},
                                   HeaderField{"X-Content-Type-Options", "nosniff"},
                                   HeaderField{"Referrer-Policy", "no-referrer"}};
 
-muster::asio::Loop::Config loop_config(const Options& options) {
-  muster::asio::Loop::Config config;
-  config.backend = options.backend;
-  return config;
-}
-
 muster::asio::WebSocketServer::Config listener_config(const Shared& shared) {
   muster::asio::WebSocketServer::Config config = shared.options().websocket;
   config.tls = shared.tls();
+  config.reuse_port = shared.options().loops > 1;
   return config;
 }
 
 }  // namespace
 
-Server::Server(asio::io_context& context, Shared& shared, std::uint32_t index)
-    : shared_(&shared),
-      loop_(context, loop_config(shared.options())),
+Server::Server(Fleet& fleet, Shared& shared, std::uint32_t index)
+    : fleet_(&fleet),
+      shared_(&shared),
+      index_(index),
+      loop_(fleet.group.loop(index)),
       journal_(index, shared.log(), shared.records()),
-      authenticator_(context, shared.limits(), shared.options().auth_cookie),
+      authenticator_(loop_.context(), shared.limits(), shared.options().auth_cookie),
       relay_(shared.options().relay, loop_.outbox(), entropy_, mac_, &shared.limits()),
-      routes_(context, shared, relay_, journal_, mac_),
+      routes_(fleet, index, shared, relay_, journal_, mac_),
       server_(loop_, listener_config(shared), entropy_, router_),
+      snapshots_(fleet, index,
+                 [&fleet](std::size_t loop) { return fleet.servers[loop]->snapshot(); }),
       started_(loop_.now()),
       alive_(std::make_shared<Server*>(this)) {
   relay_.set_observer(&journal_);
   if (!shared.options().auth_file.empty()) relay_.set_authenticator(&authenticator_);
   use(shared.content());
-  shared.subscribe(
-      [&context, alive = std::weak_ptr{alive_}](std::shared_ptr<const Content> content) {
-        asio::post(context, [alive, content = std::move(content)] {
-          if (const auto self = alive.lock()) (*self)->use(content);
-        });
-      });
+  shared.subscribe([&context = loop_.context(),
+                    alive = std::weak_ptr{alive_}](std::shared_ptr<const Content> content) {
+    asio::post(context, [alive, content = std::move(content)] {
+      if (const auto self = alive.lock()) (*self)->use(content);
+    });
+  });
   add_pages();
   routes_.add_to(router_);
+}
+
+void Server::join(const std::vector<muster::relay::Service*>& services) {
+  server_.join(fleet_->handover, index_);
+  relay_.join_loops(fleet_->placement, index_, services);
+}
+
+// Asks all loops. Who waits may go meanwhile, and so may this server.
+void Server::answer_later(Decision decision,
+                          std::function<void(Decision, const Snapshot&)> answer) {
+  const std::uint64_t id = next_asked_++;
+  asked_.emplace(id, std::move(decision));
+  snapshots_.ask([this, id, answer = std::move(answer)](const std::vector<Snapshot>& loops) {
+    answer(std::move(asked_.extract(id).mapped()), sum(loops));
+  });
 }
 
 void Server::use(std::shared_ptr<const Content> content) {
@@ -89,16 +103,20 @@ void Server::add_pages() {
                                .headers = no_store});
            })
       .get("/metrics",
-           [this](const Request&, Decision decision, time_point now) {
-             const std::string text = prometheus_text(snapshot(now));
-             decision.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                               .body = as_bytes(text),
-                               .headers = no_store});
+           [this](const Request&, Decision decision, time_point) {
+             answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
+               const std::string text = prometheus_text(all);
+               asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                              .body = as_bytes(text),
+                              .headers = no_store});
+             });
            })
-      .get("/status.json", [this](const Request&, Decision decision, time_point now) {
-        const std::string text = status_json(snapshot(now));
-        decision.respond(
-            {.content_type = "application/json", .body = as_bytes(text), .headers = no_store});
+      .get("/status.json", [this](const Request&, Decision decision, time_point) {
+        answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
+          const std::string text = status_json(all);
+          asked.respond(
+              {.content_type = "application/json", .body = as_bytes(text), .headers = no_store});
+        });
       });
   if (shared_->options().static_root.empty()) {
     router_.get("/", [](const Request&, Decision decision, time_point) {
@@ -120,12 +138,12 @@ void Server::add_pages() {
   });
 }
 
-std::string Server::listen() {
+std::string Server::listen(const std::string& address) {
   const Options& options = shared_->options();
   if (options.backend == Backend::epoll && loop_.backend() != Backend::epoll) {
     return "backend epoll is not available here; \"auto\" and \"portable\" are allowed";
   }
-  const std::error_code error = server_.listen(options.listen);
+  const std::error_code error = server_.listen(address);
   if (!error) return {};
   return options.listen_source + ": cannot listen on " + options.listen + " (" + error.message() +
          "); allowed is another address of this machine, or port 0 for any free port";
@@ -155,7 +173,7 @@ void Server::drain(std::function<void()> done) {
   server_.drain(shared_->options().drain_timeout, std::move(done));
 }
 
-Snapshot Server::snapshot(time_point now) {
+Snapshot Server::snapshot() const {
   RecordWriter* const records = shared_->records();
   return {
       .relay = relay_.stats(),
@@ -168,7 +186,7 @@ Snapshot Server::snapshot(time_point now) {
       .members = relay_.member_count(),
       .present = relay_.present_count(),
       .connections = server_.endpoint().session_count(),
-      .uptime = now - started_,
+      .uptime = loop_.now() - started_,
       .backend = loop_.backend() == Backend::epoll ? "epoll" : "portable",
       .is_draining = is_draining_,
   };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "accounts.hpp"
+#include "fleet.hpp"
 #include "journal.hpp"
 #include "metrics.hpp"
 #include "routes.hpp"
@@ -15,12 +16,12 @@
 #include <muster/relay/service.hpp>
 #include <muster/router.hpp>
 
-#include <asio/io_context.hpp>
-
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace relay_program {
 
@@ -28,14 +29,20 @@ namespace relay_program {
 /// @threads the thread that runs the io_context
 class Server {
  public:
-  /// @param shared   outlives the server
+  /// @param fleet    whose loops do not run yet; outlives the server, as `shared` does
   /// @param index    which of the program's loops this is, from 0
-  Server(asio::io_context& context, Shared& shared, std::uint32_t index = 0);
+  Server(Fleet& fleet, Shared& shared, std::uint32_t index);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  /// To be called once all servers are made: who of them has which room.
+  void join(const std::vector<muster::relay::Service*>& services);
+
+  /// @param address   that of the options, or with the port that another server has got
   /// @return one sentence if that is not possible; empty if it listens
-  [[nodiscard]] std::string listen();
+  [[nodiscard]] std::string listen(const std::string& address);
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
 
   /// "http://127.0.0.1:8080", with the port that it got; "https:" with TLS.
   [[nodiscard]] std::string url() const;
@@ -43,26 +50,38 @@ class Server {
   /// The same as a browser on this machine can open it: a wildcard address becomes the loopback.
   [[nodiscard]] std::string page_url() const;
 
+  [[nodiscard]] muster::relay::Service& relay() noexcept { return relay_; }
+  [[nodiscard]] Routes& routes() noexcept { return routes_; }
+
+  /// What there is to tell of this loop.
+  [[nodiscard]] Snapshot snapshot() const;
+
   /// Tells all members that the relay goes away; calls `done` when the last connection is gone.
   void drain(std::function<void()> done);
 
  private:
   void add_pages();
   void use(std::shared_ptr<const Content> content);
-  [[nodiscard]] Snapshot snapshot(muster::time_point now);
+  void answer_later(muster::Decision decision,
+                    std::function<void(muster::Decision, const Snapshot&)> answer);
   [[nodiscard]] std::string host() const;
   [[nodiscard]] std::string url_of(const std::string& host_name) const;
 
+  Fleet* fleet_;
   Shared* shared_;
+  std::uint32_t index_;
+  muster::asio::Loop& loop_;
   muster::asio::SystemEntropy entropy_;
   muster::asio::HmacSha256 mac_;
-  muster::asio::Loop loop_;
   Journal journal_;
   AccountsAuthenticator authenticator_;
   muster::relay::Service relay_;
   Routes routes_;
   muster::Router router_;
   muster::asio::WebSocketServer server_;
+  Gatherer<Snapshot> snapshots_;
+  std::map<std::uint64_t, muster::Decision> asked_;  // those who wait for the other loops
+  std::uint64_t next_asked_ = 1;
   std::shared_ptr<const Content> content_;
   muster::time_point started_;
   bool is_draining_ = false;

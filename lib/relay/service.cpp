@@ -467,7 +467,7 @@ result<HostedRoom*> Service::open_room(RoomName name, std::uint16_t rule_variati
     return errc::too_large;
   }
   if (config_.games.find(name.game_id) == nullptr) return errc::not_found;
-  if (!is_home_of(name.game_id, name.room_id)) return errc::wrong_state;
+  if (home_of(name.game_id, name.room_id) != here_) return errc::wrong_state;
   // Also one that is over and not cleared away yet: the caller may be a part of it.
   if (rooms_.contains({name.game_id, name.room_id})) return errc::already_exists;
   if (draining_ || rooms_.size() >= config_.max_rooms) return errc::limit_reached;

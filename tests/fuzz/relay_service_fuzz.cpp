@@ -110,7 +110,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 4:
       case 5: {  // a valid request, with a trailer as the stream says
         const std::uint8_t how = input.u8();
-        relay::JoinRequest request{.game_id = (how & 1U) != 0 ? "g" : "h", .room_id = "r"};
+        relay::JoinRequest request;
+        request.game_id = (how & 1U) != 0 ? "g" : "h";
+        request.room_id = "r";
         request.create_room = (how & 2U) != 0;
         if ((how & 4U) != 0) request.reconnect_token = peers[input.u8() % peers.size()].token;
         std::vector<std::byte> trailer;

@@ -120,10 +120,8 @@ class Service final : public muster::Service, private RoomContext::Owner {
   /// @param services    one for each loop, by number; only their addresses are used here
   void join_loops(const Placement& placement, std::uint32_t here, std::vector<Service*> services);
 
-  /// Whether rooms of that name live on this service's loop.
-  [[nodiscard]] bool is_home_of(std::string_view game_id, std::string_view room_id) const {
-    return home_of(game_id, room_id) == here_;
-  }
+  /// The number of the loop where rooms of that name live.
+  [[nodiscard]] std::uint32_t home_of(std::string_view game_id, std::string_view room_id) const;
 
   /// Opens a room whose game runs in this process.
   /// @param authority   must live until its `on_detached`
@@ -212,7 +210,6 @@ class Service final : public muster::Service, private RoomContext::Owner {
   };
 
   void admit(Decision decision, std::string_view user);
-  [[nodiscard]] std::uint32_t home_of(std::string_view game_id, std::string_view room_id) const;
   void send_home(Connection& connection, Joiner& joiner, std::uint32_t home, time_point now);
   void await_request(Connection& connection, std::list<Joiner>::iterator joiner, time_point now);
   [[nodiscard]] static Joiner* joiner_of(const Connection& connection) noexcept;
