@@ -83,6 +83,8 @@ void write_members(Writer& out, const Snapshot& now) {
   out.counter("muster_relay_rooms_created_total", "Rooms created.", stats.rooms_created);
   out.counter("muster_relay_clients_joined_total", "Clients that joined a room.",
               stats.clients_joined);
+  out.counter("muster_relay_connections_given_total",
+              "Connections given to the loop where their room lives.", stats.connections_given);
   out.counter("muster_relay_returns_total", "Members that came back with their token.", "role",
               {{"host", stats.hosts_returned}, {"client", stats.clients_returned}});
   out.counter("muster_relay_takeovers_total",
@@ -137,6 +139,8 @@ void write_websocket(Writer& out, const Snapshot& now) {
             static_cast<double>(now.connections));
   out.counter("muster_websocket_connections_total", "Connections begun.", stats.connections);
   out.counter("muster_websocket_upgrades_total", "Opening handshakes completed.", stats.upgrades);
+  out.counter("muster_websocket_moves_total", "Connections that moved between loops.", "direction",
+              {{"in", stats.arrivals}, {"out", stats.departures}});
   out.counter("muster_websocket_requests_total", "Plain HTTP requests answered.", stats.requests);
   out.counter("muster_websocket_refused_total", "Connections and requests refused.", "reason",
               {{"over_cap", stats.refused_connections},

@@ -417,7 +417,7 @@ async def case_http(play):
         assert after[name] == before[name] + 1, (name, before[name], after[name])
     assert after["muster_websocket_upgrades_total"] == before["muster_websocket_upgrades_total"] + 2
     assert after["muster_outbox_sent_bytes_total"] > before["muster_outbox_sent_bytes_total"]
-    assert len([name for name in after if name.startswith("muster_relay_endings_total{")]) == 34
+    assert len([name for name in after if name.startswith("muster_relay_endings_total{")]) == 35
 
 
 def read_all(connection):
