@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The whole life of rooms, played by hosts and players written from docs/protocol/relay.md alone.
 
-usage: relay_life.py MUSTER_RELAY [--backend NAME] [--only PATTERN]
+usage: relay_life.py MUSTER_RELAY [--backend NAME] [--loops N] [--only PATTERN]
 
 A scenario is a function; what the relay is configured with stands above it. Scenarios with the same
 configuration share a relay, one after the other.
@@ -65,7 +65,7 @@ async def run(relay, name, function):
         return False
 
 
-async def main(program, backend, only):
+async def main(program, backend, loops, only):
     check_vectors()
     by_config = {}
     for name, config, _, function in SCENARIOS:
@@ -75,7 +75,7 @@ async def main(program, backend, only):
     failed = 0
     for config, group in by_config.items():
         with tempfile.TemporaryDirectory() as folder:
-            path = write_files(folder, json.loads(config))
+            path = write_files(folder, {"loops": loops, **json.loads(config)})
             try:
                 with Relay(program, "--backend", backend, "--config", path) as relay:
                     for name, function in group:
@@ -95,6 +95,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", metavar="MUSTER_RELAY")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--loops", type=int, default=1)
     parser.add_argument("--only", default="*", metavar="PATTERN")
     arguments = parser.parse_args()
-    raise SystemExit(asyncio.run(main(arguments.program, arguments.backend, arguments.only)))
+    raise SystemExit(asyncio.run(
+        main(arguments.program, arguments.backend, arguments.loops, arguments.only)))
