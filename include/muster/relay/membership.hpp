@@ -98,7 +98,7 @@ struct MemberConfig {
 /// was called, or its loop's connections are gone.
 /// @threads one loop per member
 /// @source docs/protocol/relay.md, "Handshake" and "Reconnecting"
-class Membership : public Service {
+class Membership : public muster::Service {
  public:
   enum class State : std::uint8_t {
     idle,        ///< not started
