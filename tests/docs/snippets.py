@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the documents: code is what is compiled, links lead somewhere, figures name their command."""
+"""Checks the documents: code is what is compiled, output what is printed, links lead somewhere."""
 
 import pathlib
 import re
@@ -21,6 +21,9 @@ for document in documents:
             problems.append(f"{name}: the snippet differs from {path}, which is what is compiled")
     if text.count("```cpp") != len(marked):
         problems.append(f"{name}: a C++ block is not marked with the file that is compiled")
+    for path, printed in re.findall(r"<!-- output: (\S+) -->\n```\n(.*?)```", text, re.S):
+        if (root / path).read_text(encoding="utf-8") != printed:
+            problems.append(f"{name}: the output differs from {path}, which is what is printed")
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         if not (document.parent / link).exists():
             problems.append(f"{name}: {link} does not exist")
