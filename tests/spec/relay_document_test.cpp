@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The tables of docs/protocol/relay.md against the code, so that the page cannot fall behind.
+#include <muster/relay/ending.hpp>
 #include <muster/relay/error_text.hpp>
 #include <muster/relay/extension.hpp>
+#include <muster/relay/game_config.hpp>
 #include <muster/relay/join_request.hpp>
 #include <muster/relay/message.hpp>
+#include <muster/relay/service.hpp>
 
 #include "support/catch.hpp"
 #include "support/vectors.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -30,12 +34,16 @@ std::string trimmed(std::string_view text) {
   return std::string{text.substr(first, text.find_last_not_of(' ') - first + 1)};
 }
 
+const std::string& page() {
+  static const std::string text = test::read_data_file("../../docs/protocol/relay.md");
+  return text;
+}
+
 // The cells of the table whose header row begins with these cells; of several, the first behind a
 // heading.
 std::vector<Row> table(const std::string& header, const std::string& heading = "# ") {
-  static const std::string page = test::read_data_file("../../docs/protocol/relay.md");
   std::vector<Row> rows;
-  std::istringstream lines{page};
+  std::istringstream lines{page()};
   bool is_behind_heading = false;
   bool is_inside = false;
   for (std::string line; std::getline(lines, line);) {
@@ -249,14 +257,137 @@ TEST_CASE("relay document: its worked examples are what the code writes", "[rela
   }
 }
 
+TEST_CASE("relay document: its lists of games are what the code reads", "[relay][document]") {
+  std::vector<std::string> lists;
+  std::istringstream lines{page()};
+  bool is_inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("    [{")) {
+      lists.emplace_back();
+      is_inside = true;
+    }
+    is_inside = is_inside && line.starts_with("    ");
+    if (is_inside) lists.back() += line;
+  }
+  REQUIRE(lists.size() == 2);
+  std::string problem;
+  const auto original = relay::parse_game_config(lists[0], problem);
+  const auto ours = relay::parse_game_config(lists[1], problem);
+  CAPTURE(problem);
+  REQUIRE(original);
+  CHECK(original->games.size() == 2);
+  REQUIRE(ours);
+  const relay::GameRules* const racer = ours->find("racer");
+  REQUIRE(racer != nullptr);
+  CHECK(racer->window == muster::FlushWindow::tick(std::chrono::milliseconds{16}));
+  CHECK(racer->slow_member == relay::SlowMember::drop);
+  CHECK(racer->state_cache == 65536U);
+  CHECK(racer->migrate_host == true);
+  // Every key of the table is in the example.
+  const auto keys = table("| Key |");
+  CHECK(keys.size() == 5);
+  for (const Row& row : keys) {
+    CAPTURE(row.at(0));
+    CHECK(lists[1].find('"' + without_backticks(row.at(0)) + "\": ") != std::string::npos);
+  }
+}
+
+namespace {
+
+// A full room's text, as the page has it.
+std::string text_of_full_room() {
+  std::string text = error_text::room_is_full("R", 7);
+  text[text.rfind('7')] = 'N';
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("relay document: its defaults are the code's", "[relay][document]") {
+  const relay::Service::Config config;
+  const relay::RoomRules& rooms = config.rooms;
+  const auto seconds = [](muster::duration length) {
+    REQUIRE(length % std::chrono::seconds{1} == muster::duration{0});
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(length).count());
+  };
+  const std::map<std::string, std::uint64_t> defaults{
+      {"join_timeout", seconds(config.join_timeout)},
+      {"max_join_request", config.max_join_request},
+      {"max_id_size", config.max_id_size},
+      {"max_host_message", config.max_host_message},
+      {"max_client_message", config.max_client_message},
+      {"max_rooms", config.max_rooms},
+      {"max_state_caches", config.max_state_caches},
+      {"host_budget.bytes", config.host_budget.bytes},
+      {"host_budget.frames", config.host_budget.frames},
+      {"client_budget.bytes", config.client_budget.bytes},
+      {"client_budget.frames", config.client_budget.frames},
+      {"rooms.host_grace", seconds(rooms.host_grace)},
+      {"rooms.player_grace", seconds(rooms.player_grace)},
+      {"rooms.id_quarantine", seconds(rooms.id_quarantine)},
+      {"rooms.idle", seconds(rooms.idle)},
+      {"rooms.stall_timeout", seconds(rooms.stall_timeout)},
+      {"rooms.max_spectators", rooms.max_spectators},
+      {"rooms.max_away_rpcs", rooms.max_away_rpcs},
+      {"rooms.max_away_bytes", rooms.max_away_bytes},
+      {"rooms.client_rate.messages_per_second", rooms.client_rate.messages_per_second},
+      {"rooms.client_rate.bytes_per_second", rooms.client_rate.bytes_per_second},
+      {"rooms.client_rate.burst", seconds(rooms.client_rate.burst)},
+      {"rooms.state_cache", rooms.state_cache},
+      {"addresses.max_rooms", config.addresses.max_rooms},
+      {"addresses.failed_tokens_per_minute", config.addresses.failed_tokens_per_minute},
+      {"addresses.empty_rooms_per_minute", config.addresses.empty_rooms_per_minute}};
+  const auto rows = table("| Field | Default |");
+  CHECK(rows.size() == defaults.size());
+  for (const Row& row : rows) {
+    CAPTURE(row.at(0));
+    CHECK(std::stoull(row.at(1)) == defaults.at(without_backticks(row.at(0))));
+  }
+  // The sentence behind the table.
+  CHECK(rooms.slow_member == relay::SlowMember::resync);
+  CHECK(rooms.window == muster::FlushWindow{});
+  CHECK(rooms.end_with_host);
+  CHECK_FALSE(rooms.migrate_host);
+  CHECK_FALSE(rooms.keep_token_of_leaver);
+  CHECK_FALSE(rooms.rotate_tokens);
+  CHECK_FALSE(config.accept_gen1);
+}
+
+TEST_CASE("relay document: its endings are the code's, in their order", "[relay][document]") {
+  using relay::Ending;
+  // Those that name a room or a game are made when they are needed.
+  const std::map<Ending, std::string> made{
+      {Ending::unknown_game, error_text::unknown_game("G")},
+      {Ending::room_exists, error_text::room_exists("R", "G")},
+      {Ending::no_such_room, error_text::no_such_room("R", "G")},
+      {Ending::room_full, text_of_full_room()},
+      {Ending::out_of_ids, error_text::out_of_client_ids("R")},
+      {Ending::room_is_gone, error_text::room_is_gone("R", "G")}};
+  const auto rows = table("| Ending |");
+  REQUIRE(rows.size() == relay::ending_count);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto ending = static_cast<Ending>(i);
+    const relay::EndingRule& rule = relay::rule_of(ending);
+    CAPTURE(rule.name);
+    CHECK(without_backticks(rows[i].at(0)) == rule.name);
+    CHECK(std::stoi(rows[i].at(1)) == rule.code);
+    if (ending == Ending::refused) {  // the game's own words
+      CHECK(rule.text.empty());
+      CHECK(rows[i].at(2).front() != '`');
+      continue;
+    }
+    CHECK(rule.text.empty() == made.contains(ending));
+    CHECK(without_backticks(rows[i].at(2)) ==
+          (rule.text.empty() ? made.at(ending) : std::string{rule.text}));
+  }
+}
+
 TEST_CASE("relay document: it lists every error text, and no other", "[relay][document]") {
-  std::set<std::string> texts{error_text::unknown_game("G"), error_text::room_exists("R", "G"),
-                              error_text::no_such_room("R", "G"),
-                              error_text::room_is_gone("R", "G"),
-                              error_text::out_of_client_ids("R")};
-  std::string full = error_text::room_is_full("R", 7);
-  full[full.rfind('7')] = 'N';
-  texts.insert(full);
+  std::set<std::string> texts{
+      error_text::unknown_game("G"),      error_text::room_exists("R", "G"),
+      error_text::no_such_room("R", "G"), error_text::room_is_gone("R", "G"),
+      error_text::out_of_client_ids("R"), text_of_full_room()};
   for (const std::string_view text : {error_text::initial_error,
                                       error_text::bad_join_request,
                                       error_text::host_left_during_handshake,
