@@ -295,6 +295,9 @@ const std::vector<Key>& keys() {
           "stall_timeout_s", "1", "3600", Zero::forbidden,
           [](Options & o) -> auto& { return o.relay.rooms.stall_timeout; }),
       whole_number(
+          "max_absent_per_address", "", 0, 65535,
+          [](Options & o) -> auto& { return o.relay.rooms.max_absent_per_address; }),
+      whole_number(
           "max_spectators", "", 0, 65535,
           [](Options & o) -> auto& { return o.relay.rooms.max_spectators; }),
       whole_number(

@@ -159,6 +159,7 @@ std::optional<Refusal> HostedRoom::admit(const Arrival& arrival, std::uint16_t m
   if (context_.observer != nullptr) context_.observer->on_joined(facts(), info, now_);
   tell_members(member, player, MemberChange::joined);
   tell([&](Authority& authority) { authority.on_join(info, now_); });
+  offer_host_if_away();
   schedule();
   return std::nullopt;
 }
@@ -236,6 +237,7 @@ void HostedRoom::rejoin(Room::Member& member, const Arrival& arrival, std::uint6
     token = context_.mint->draw();
     roster_.set_token(member, context_.mint->tag(token));
   }
+  count_present(player_of(member));
   Player& player = note(member, arrival);
   if (&member == host_) {
     ++context_.stats->hosts_returned;
@@ -258,6 +260,7 @@ void HostedRoom::rejoin(Room::Member& member, const Arrival& arrival, std::uint6
   if (context_.observer != nullptr) context_.observer->on_back(facts(), info, now_);
   tell_members(member, player, MemberChange::back);
   tell([&](Authority& authority) { authority.on_back(info, now_); });
+  offer_host_if_away();
   schedule();
 }
 
@@ -356,7 +359,8 @@ void HostedRoom::depart(Room::Member& member, Departure why) {
   Player& player = player_of(member);
   const bool may_return =
       why == Departure::away || (why == Departure::left && rules_.keep_token_of_leaver);
-  const bool stays = may_return && rules_.player_grace != duration{0} && has_token(member, player);
+  const bool stays = may_return && rules_.player_grace != duration{0} &&
+                     has_token(member, player) && may_be_absent(player);
   if (why == Departure::away && !stays) why = Departure::left;
   if (player.is_stalling) {
     stalling_.erase({player.look_at, member.id});
@@ -368,6 +372,7 @@ void HostedRoom::depart(Room::Member& member, Departure why) {
   const PlayerInfo info = info_of(member, player);
   Players::node_type node;
   if (stays) {
+    count_absent(player);
     roster_.lose(member, now_ + rules_.player_grace);
   } else {
     if (player.is_extended) --extended_;
@@ -379,8 +384,27 @@ void HostedRoom::depart(Room::Member& member, Departure why) {
   tell_gone(std::move(node), info, why);
 }
 
+bool HostedRoom::may_be_absent(const Player& player) const {
+  if (rules_.max_absent_per_address == 0 || player.remote == Address{}) return true;
+  const auto count = absent_by_address_.find(player.remote.network());
+  return count == absent_by_address_.end() || count->second < rules_.max_absent_per_address;
+}
+
+void HostedRoom::count_absent(Player& player) {
+  if (player.remote == Address{}) return;
+  player.is_counted_absent = true;
+  ++absent_by_address_[player.remote.network()];
+}
+
+void HostedRoom::count_present(Player& player) {
+  if (!std::exchange(player.is_counted_absent, false)) return;
+  const auto count = absent_by_address_.find(player.remote.network());
+  if (--count->second == 0) absent_by_address_.erase(count);
+}
+
 void HostedRoom::expire(Room::Member& member) {
   Player& player = player_of(member);
+  count_present(player);
   tell_members(member, player, MemberChange::expired);
   const PlayerInfo info = info_of(member, player);
   if (player.is_extended) --extended_;

@@ -162,6 +162,11 @@ void HostedRoom::offer_host() {
   }
 }
 
+// Somebody came who may be able to go on.
+void HostedRoom::offer_host_if_away() {
+  if (rules_.migrate_host && !offer_ && host_ != nullptr && !host_->is_present()) offer_host();
+}
+
 void HostedRoom::accept_offer(Room::Member& member) {
   if (!offer_ || offer_->member_id != member.id) return;  // it came too late
   offer_.reset();

@@ -66,6 +66,7 @@ void HostedRoom::set_window(FlushWindow window) noexcept {
 void HostedRoom::update(FromHost id, byte_view payload) {
   const bool is_heard = !waiting().empty() || !provisional().empty() || !synced().empty();
   const auto first_byte = static_cast<std::byte>(id);
+  last_message_ = now_;
   if (id != FromHost::full_update) ++sequence_;
   // A host that tells its state to nobody may change it and not say so.
   if (!is_heard) {

@@ -68,10 +68,9 @@ class RemoteHost final : public Authority {
   Budget news_budget_;  // the host's whole budget
   Budget rpc_budget_;   // the same, with the part for news kept back
   std::deque<Kept> kept_;
-  std::map<std::uint16_t, Quota> quotas_;     // of those with something in `kept_`
-  std::set<std::uint16_t> departed_;          // known to the host, and gone while it was away
-  std::set<std::uint16_t> unknown_;           // came while it was away
-  std::uint16_t announced_ = host_player_id;  // whom `on_admit` has told it of
+  std::map<std::uint16_t, Quota> quotas_;  // of those with something in `kept_`
+  std::set<std::uint16_t> departed_;       // known to the host, and gone while it was away
+  std::set<std::uint16_t> unknown_;        // came while it was away
 };
 
 }  // namespace muster::relay

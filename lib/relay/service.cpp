@@ -288,6 +288,8 @@ void Service::join(Connection& connection, Joiner& joiner, byte_view message, ti
     decoded = decode_join_request(completed);
     arrival.is_gen1 = true;
   }
+  // That generation knows no tokens: with one, it is a request of this one that is cut off.
+  if (decoded && arrival.is_gen1 && decoded->reconnect_token) decoded = errc::unexpected_end;
   if (!decoded) return refuse(connection, Ending::bad_join_request, now);
   const JoinRequest& request = *decoded;
   if (config_.capabilities != 0) {

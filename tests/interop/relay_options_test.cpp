@@ -198,6 +198,7 @@ id_quarantine_s = 3
 room_idle_s = 4
 stall_timeout_s = 5
 max_spectators = 6
+max_absent_per_address = 26
 max_away_rpcs = 7
 max_away_bytes = 8
 client_messages_per_second = 9
@@ -261,6 +262,7 @@ log_level = "debug"
   CHECK(options.relay.rooms.idle == 4s);
   CHECK(options.relay.rooms.stall_timeout == 5s);
   CHECK(options.relay.rooms.max_spectators == 6);
+  CHECK(options.relay.rooms.max_absent_per_address == 26);
   CHECK(options.relay.rooms.max_away_rpcs == 7);
   CHECK(options.relay.rooms.max_away_bytes == 8);
   CHECK(options.relay.rooms.client_rate.messages_per_second == 9);

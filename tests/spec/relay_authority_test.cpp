@@ -214,6 +214,20 @@ TEST_CASE("relay authority: timers fire in order, are replaced and cancelled",
   world.finish();
 }
 
+TEST_CASE("relay authority: a game that runs on timers alone is not idle", "[relay][authority]") {
+  GameWorld world;
+  Peer& one = world.join("R");
+  world.game.when_timer = [&](std::uint16_t id, time_point now) {
+    CHECK_FALSE(world.room->delta(as_bytes("d")));
+    CHECK_FALSE(world.room->set_timer(id, 1h, now));
+  };
+  CHECK_FALSE(world.room->set_timer(1, 1h, world.network.now()));
+  world.network.run_for(24h);
+  CHECK(one.is_open());
+  world.room->terminate();
+  world.finish();
+}
+
 TEST_CASE("relay authority: players come back to it, and are reported away, back and expired",
           "[relay][authority]") {
   GameWorld world;

@@ -329,6 +329,7 @@ TEST_CASE("relay document: its defaults are the code's", "[relay][document]") {
       {"rooms.idle", seconds(rooms.idle)},
       {"rooms.stall_timeout", seconds(rooms.stall_timeout)},
       {"rooms.max_spectators", rooms.max_spectators},
+      {"rooms.max_absent_per_address", rooms.max_absent_per_address},
       {"rooms.max_away_rpcs", rooms.max_away_rpcs},
       {"rooms.max_away_bytes", rooms.max_away_bytes},
       {"rooms.client_rate.messages_per_second", rooms.client_rate.messages_per_second},

@@ -483,6 +483,23 @@ TEST_CASE("relay extension: the old host comes back before another one has accep
   world.finish();
 }
 
+TEST_CASE("relay extension: one who comes while the host is away is asked to host",
+          "[relay][extension]") {
+  auto config = RelayWorld::default_config();
+  config.rooms.migrate_host = true;
+  ExtensionWorld world{config};
+  Peer& host = world.create("R");
+  Peer& plain = world.join("R");
+  world.send(host, "03aa");
+  world.lose(host);
+  Peer& late = world.join_with({.capabilities = all});
+  REQUIRE(late.messages.back().starts_with("16"));
+  world.send(late, "16");
+  CHECK(world.relay.stats().hosts_changed == 1);
+  CHECK(plain.is_open());
+  world.finish();
+}
+
 TEST_CASE("relay extension: a member that is asked to host and goes is passed over",
           "[relay][extension]") {
   auto config = RelayWorld::default_config();

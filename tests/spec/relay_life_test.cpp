@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -180,6 +181,39 @@ TEST_CASE("relay 7: without a grace, a lost client is gone at once", "[relay][li
   world.lose(client);
   CHECK(world.relay.member_count() == 1);
   world.expect_end(world.reconnect(token), Ending::invalid_token, "Invalid reconnect token.");
+  world.finish();
+}
+
+TEST_CASE("relay 7: one address keeps so many places while its clients are away, and no more",
+          "[relay][life]") {
+  auto config = RelayWorld::default_config();
+  config.rooms.max_absent_per_address = 2;
+  RelayWorld world{config};
+  Peer& host = world.create();
+  world.address = Address::v4(0xc0000201, 1);
+  std::vector<std::uint64_t> tokens;
+  for (unsigned i = 0; i < 4; ++i) {
+    world.address.port = static_cast<std::uint16_t>(i);
+    Peer& client = world.join();
+    tokens.push_back(token_of(client));
+    world.lose(client);
+  }
+  CHECK(world.relay.member_count() == 3);
+  world.expect_end(world.reconnect(tokens[2]), Ending::invalid_token, "Invalid reconnect token.");
+  Peer& again = world.reconnect(tokens[0]);
+  CHECK(again.is_open());
+  // There is room for one more now; and others have places of their own.
+  Peer& next = world.join();
+  world.lose(next);
+  CHECK(world.reconnect(token_of(next)).is_open());
+  world.address = Address::v4(0xc0000202, 1);
+  Peer& elsewhere = world.join();
+  world.lose(elsewhere);
+  CHECK(world.reconnect(token_of(elsewhere)).is_open());
+  world.send(host, "010002");  // one that is away
+  world.address = Address::v4(0xc0000201, 1);
+  world.lose(again);
+  CHECK(world.reconnect(tokens[0]).is_open());
   world.finish();
 }
 
@@ -487,6 +521,10 @@ TEST_CASE("relay 11: the first generation is refused, or served without tokens, 
   CHECK(world.relay.member_count() == 2);
   CHECK(host.take() == Messages{"000001", "000002", "010001"});
   world.expect_end(world.reconnect(0, "R"), Ending::invalid_token, "Invalid reconnect token.");
+  // A request of the second generation that is cut off inside its token is none of the first.
+  const std::string cut = RelayWorld::request_hex("trictrac", "R", 0, false, 300);
+  world.expect_end(world.ask(cut.substr(0, cut.size() - 2)), Ending::bad_join_request,
+                   "Failed to parse join request.");
   world.lose(host);  // and waits for nothing
   world.expect_end(newer, Ending::host_gone, "Server has left the game.");
   world.finish();

@@ -272,7 +272,8 @@ class HostedRoom {
     Capabilities capabilities = 0;
     bool is_extended = false;
     bool is_gen1 = false;
-    bool is_stalling = false;  // on the list of those whose progress is looked at
+    bool is_counted_absent = false;  // by its address
+    bool is_stalling = false;        // on the list of those whose progress is looked at
     RateMeter rate;
     RateMeter excess;                  // what was dropped, above the rate
     std::uint64_t welcome_end = 0;     // what the transport has taken when it has the welcome
@@ -302,6 +303,9 @@ class HostedRoom {
   void end_member(Room::Member& member, Ending ending);
   void depart(Room::Member& member, Departure why);
   void expire(Room::Member& member);
+  [[nodiscard]] bool may_be_absent(const Player& player) const;
+  void count_absent(Player& player);
+  void count_present(Player& player);
   void tell_gone(Players::node_type node, const PlayerInfo& info, Departure why);
   void tell_members(const Room::Member& member, const Player& player, MemberChange change);
   void look_for_progress();
@@ -330,6 +334,7 @@ class HostedRoom {
   void end_without_host();
   void host_fell_behind();
   void offer_host();
+  void offer_host_if_away();
   void accept_offer(Room::Member& member);
   void tell_host_state(const HostState& state);
   void fire_timers();
@@ -363,6 +368,7 @@ class HostedRoom {
   std::optional<Mac::Tag> password_key_;
   std::deque<std::string> banned_users_;
   std::deque<Address> banned_addresses_;
+  std::map<Address, std::uint16_t> absent_by_address_;  // only those with an absent client
   std::map<std::uint16_t, time_point> timers_;
   std::set<std::pair<time_point, std::uint16_t>> due_timers_;
   std::set<std::pair<time_point, std::uint32_t>> stalling_;

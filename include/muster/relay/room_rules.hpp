@@ -41,6 +41,10 @@ struct RoomRules {
 
   std::uint16_t max_spectators = 64;
 
+  /// Lost clients of one address for whom a place is kept at a time; of more, none is. Otherwise a
+  /// stranger could come and go until no place or id is left.
+  std::uint16_t max_absent_per_address = 16;
+
   // What clients send while their host is away waits for it, for each client:
   std::uint32_t max_away_rpcs = 64;          ///< messages, at most 65536
   std::uint32_t max_away_bytes = 64 * 1024;  ///< bytes, at most 16 MiB
