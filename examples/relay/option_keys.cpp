@@ -47,6 +47,8 @@ constexpr std::string_view records_allowed =
 constexpr std::string_view listen_allowed =
     "an IP address and a port, such as 127.0.0.1:8080 or [::1]:0 (0: any free port)";
 
+constexpr std::int64_t max_loops = 64;
+
 const std::vector<std::pair<std::string, Backend>> backends{
     {"auto", Backend::automatic}, {"epoll", Backend::epoll}, {"portable", Backend::portable}};
 const std::vector<std::pair<std::string, FlushWindow::Kind>> windows{
@@ -204,7 +206,7 @@ const std::vector<Key>& keys() {
       file_name(
           "games", "a game configuration file", [](Options & o) -> auto& { return o.games_file; }),
       whole_number(
-          "loops", "", 1, 64, [](Options & o) -> auto& { return o.loops; }),
+          "loops", "", 1, max_loops, [](Options & o) -> auto& { return o.loops; }),
       choice(
           "backend", backends, [](Options & o) -> auto& { return o.backend; }),
       time_span<seconds>(
@@ -408,6 +410,15 @@ bool set_listen(Options& options, std::string_view text) {
 
 bool set_backend(Options& options, std::string_view text) {
   return choose(backends, text, options.backend);
+}
+
+bool set_loops(Options& options, std::string_view text) {
+  std::uint32_t loops = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), loops);
+  if (failed != std::errc{} || end != text.data() + text.size()) return false;
+  if (loops < 1 || loops > max_loops) return false;
+  options.loops = loops;
+  return true;
 }
 
 bool set_records(Options& options, std::string_view text) {

@@ -26,6 +26,7 @@ struct Key {
 
 [[nodiscard]] bool set_listen(Options& options, std::string_view text);
 [[nodiscard]] bool set_backend(Options& options, std::string_view text);
+[[nodiscard]] bool set_loops(Options& options, std::string_view text);
 [[nodiscard]] bool set_records(Options& options, std::string_view text);
 [[nodiscard]] bool set_log_level(Options& options, std::string_view text);
 

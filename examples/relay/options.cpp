@@ -299,6 +299,8 @@ Invocation parse_options(std::span<const std::string> arguments) {
   flag("--games", "FILE", "Serve the games of this GameConfig.json", "games",
        set_name<&Options::games_file>);
   flag("--backend", "NAME", "auto, epoll or portable (default auto)", "backend", set_backend);
+  flag("--loops", "N", "Loops, each with a thread of its own, 1 to 64 (default 1)", "loops",
+       set_loops);
   flag("--tls-certificate", "FILE", "Speak TLS with this certificate", "tls_certificate",
        set_name<&Options::tls_certificate>);
   flag("--tls-key", "FILE", "The certificate's key", "tls_key", set_name<&Options::tls_key>);

@@ -61,7 +61,8 @@ void Room::take_seat(Member& member, std::uint32_t seat) {
   ++next_seat_;
 }
 
-Room::Member& Room::admit(Connection& connection, time_point now, const Admission& admission) {
+Room::Member& Room::admit(Connection& connection, [[maybe_unused]] time_point now,
+                          const Admission& admission) {
   std::uint32_t id = 0;
   if (next_id_ <= config_.last_id) {
     id = static_cast<std::uint32_t>(next_id_++);

@@ -41,6 +41,7 @@ KNOWN_SERVERS = {
 }
 # The program, which speaks its own protocol: it is in the cells that have hosts.
 RELAY = "muster-relay"
+ONE_LOOP = "one loop"
 RELAY_PROGRAM = "../../examples/relay/muster-relay"  # seen from the build folder
 RELAY_CONFIG = Path(__file__).resolve().parent / "relay.toml"
 # What a flush window may cost, as a share of the same cell at window 0.
@@ -61,7 +62,8 @@ def cells():
     """All cells: name, kind and arguments of the load generator.
 
     cpu and hosts compare servers, hosts with the program muster-relay among them; windows compares the windows of
-    muster, and bad the program with and without a member that does not behave; idle is memory, syscalls is strace.
+    muster, bad the program with and without a member that does not behave, and loops the program with one loop and
+    with two; idle is memory, syscalls is strace.
     """
     found = {}
 
@@ -95,6 +97,8 @@ def cells():
         arguments = ("all", "--connections", 200, "--room", members, "--rate", rate)
         add(name, "windows", *arguments)
         add(name + "-others", "windows", *arguments, "--except-sender")
+    add("loops-rooms-1000x10-w1", "loops", "down", "--connections", 10000, "--room", 10, "--window", 1)
+    add("loops-join-storm", "loops", "join", "--connections", 4040, "--room", 101)
     # It takes some megabytes until the kernel keeps no more for a member that never reads.
     add("bad-never-reads", "bad", "down", "--connections", 105, "--room", 21, "--size", 16384)
     for bad in ("garbage", "floods", "trickles"):
@@ -193,6 +197,11 @@ class Bench:
             return {"without": self.relay,
                     f"with one that {bad}" if bad != "garbage" else "with one that sends garbage":
                         Variant(self.relay.command, [*self.relay.load, "--bad", bad])}, "without"
+        if kind == "loops":
+            if self.relay is None:
+                return {}, None
+            return {ONE_LOOP: self.relay,
+                    "two loops": Variant([*self.relay.command, "--loops", "2"], self.relay.load)}, ONE_LOOP
         rows = dict(self.servers)
         if kind == "hosts" and self.relay is not None:
             rows[RELAY] = self.relay
@@ -425,6 +434,7 @@ def markdown(environment, results, bases):
     lines += server_table(of_kind("cpu"), bases)
     # The program beside the bench server on the same library: what rooms, ids and tokens cost.
     lines += server_table(of_kind("hosts"), [*bases, *(["muster"] if "muster" not in bases else [])])
+    lines += server_table(of_kind("loops"), [ONE_LOOP])
     lines += window_table(of_kind("windows"))
     lines += bad_table(of_kind("bad"))
     for name, cell in results.items():

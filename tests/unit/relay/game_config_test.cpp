@@ -12,8 +12,8 @@
 using muster::errc;
 using muster::FlushWindow;
 using muster::relay::GameRules;
-using muster::relay::SlowMember;
 using muster::relay::parse_game_config;
+using muster::relay::SlowMember;
 
 namespace {
 
