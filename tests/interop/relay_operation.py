@@ -149,6 +149,7 @@ async def test_wrong_tokens_are_limited(folder):
 
 
 async def test_no_admin_routes_without_a_token(folder):
+    """relay defect 30: reload and the list of all rooms are the administrator's alone."""
     with folder.relay() as relay:
         for path in "/admin/rooms", "/admin/records", "/admin/reload":
             assert relay.request("GET", path)[0] == 404
@@ -171,6 +172,7 @@ def game(relay, number, token=None):
 
 
 async def test_results(folder):
+    """relay defect 30: a result needs the host's token or the administrator's."""
     with folder.relay(**RECORDS) as relay:
         async with Play(relay) as play:
             host = await play.host("duel", rule=7)
@@ -620,6 +622,7 @@ async def test_accounts(folder):
 
 
 async def test_static_files(folder):
+    """relay defect 31: nothing is served but a folder that is named."""
     folder.write("site/index.html", "<p>game</p>")
     folder.write("site/a b.js", "1")
     folder.write("site/.hidden", "secret")
