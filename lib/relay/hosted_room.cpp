@@ -375,9 +375,7 @@ void HostedRoom::depart(Room::Member& member, Departure why) {
     count_absent(player);
     roster_.lose(member, now_ + rules_.player_grace);
   } else {
-    if (player.is_extended) --extended_;
-    roster_.remove(member, now_);
-    node = players_.extract(info.id);
+    node = forget(member);
   }
   // A host that knows of nobody tells nothing: what comes next may not follow from the cache.
   if (present_ == (host_ != nullptr && host_->is_present() ? 1U : 0U)) cache_.drop();
@@ -407,9 +405,16 @@ void HostedRoom::expire(Room::Member& member) {
   count_present(player);
   tell_members(member, player, MemberChange::expired);
   const PlayerInfo info = info_of(member, player);
-  if (player.is_extended) --extended_;
+  tell_gone(forget(member), info, Departure::expired);
+}
+
+// Takes a client out of the room for good. Views of what was known of it are valid as long as the
+// node.
+HostedRoom::Players::node_type HostedRoom::forget(Room::Member& member) {
+  if (player_of(member).is_extended) --extended_;
+  const std::uint32_t id = member.id;
   roster_.remove(member, now_);
-  tell_gone(players_.extract(info.id), info, Departure::expired);
+  return players_.extract(id);
 }
 
 void HostedRoom::tell_gone(Players::node_type node, const PlayerInfo& info, Departure why) {

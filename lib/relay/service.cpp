@@ -91,7 +91,6 @@ Service::Service(const Config& config, Outbox& outbox, Entropy& entropy, Mac& ma
   context_.host_budget = config.host_budget;
   context_.client_budget = config.client_budget;
   context_.max_host_message = config.max_host_message;
-  context_.max_client_message = config.max_client_message;
   context_.capabilities = config.capabilities;
 }
 

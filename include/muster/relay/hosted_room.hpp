@@ -81,7 +81,6 @@ struct RoomContext {
   Budget host_budget{};
   Budget client_budget{};
   std::size_t max_host_message = 0;
-  std::size_t max_client_message = 0;
   Capabilities capabilities = all_capabilities;  ///< what is granted to those who offer it
 };
 
@@ -303,6 +302,7 @@ class HostedRoom {
   void end_member(Room::Member& member, Ending ending);
   void depart(Room::Member& member, Departure why);
   void expire(Room::Member& member);
+  [[nodiscard]] Players::node_type forget(Room::Member& member);
   [[nodiscard]] bool may_be_absent(const Player& player) const;
   void count_absent(Player& player);
   void count_present(Player& player);
