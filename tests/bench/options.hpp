@@ -39,6 +39,7 @@ inline constexpr const char* usage =
   --warm-up S        0.3            --duration S   length of the measured window (1)
   --messages N       end the window after N sent messages instead; accept: number of connections (2000)
   --hold S           idle: seconds to hold the connections before the last sample (0)
+  --spread SHARE     all, play: the share of a period in which the members of a room send; each room at its own time (1)
   --relay            speak the relay protocol with muster-relay (down, up, play, join)
   --except-sender    all: a sender does not get its own messages back
   --bad KIND         down, play with --relay: one more member of the first room, which never-reads, or sends garbage,
@@ -59,6 +60,7 @@ struct Options {
   std::uint32_t parallel = 64;
   std::size_t size = 64;
   double rate = 10;
+  double spread = 1;
   double warm_up = 0.3;
   double duration = 1;
   double hold = 0;
@@ -133,6 +135,8 @@ inline Options parse_options(int argc, char** argv) {
       options.size = static_cast<std::size_t>(number(min_payload_size, 1 << 26));
     else if (name == "--rate")
       options.rate = number(1e-3, 1e6);
+    else if (name == "--spread")
+      options.spread = number(1e-3, 1);
     else if (name == "--warm-up")
       options.warm_up = number(0, 3600);
     else if (name == "--duration")

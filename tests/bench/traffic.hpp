@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,9 +47,14 @@ class Traffic {
     next_sequence_.resize(options.connections);
     in_flight_.resize(options.connections);
     missing_.resize(std::size_t{options.connections} * options.window);
-    // Open loop: every sender has its own fixed phase, spread over the period in an order unlike
+    // Open loop: every sender has its own fixed phase, a share of the period, in an order unlike
     // that of the rooms.
-    for (std::uint32_t i = 0; i < options.connections; ++i) phases_.push_back({mix(i + 1), i});
+    for (std::uint32_t i = 0; i < options.connections; ++i) {
+      const double share =
+          static_cast<double>(mix(i + 1) >> 11) / static_cast<double>(std::uint64_t{1} << 53);
+      const double room = static_cast<double>(i / options.room) / groups_;
+      phases_.push_back({std::fmod(room + share * options.spread, 1.0), i});
+    }
     std::sort(phases_.begin(), phases_.end());
   }
 
@@ -268,10 +274,8 @@ class Traffic {
     const auto period = ns_per_s / options_.rate;
     for (std::uint64_t round = 0; result_.sent < limit_ && !is_hopeless(); ++round) {
       for (const auto& [phase, sender] : phases_) {
-        const double share =
-            static_cast<double>(phase >> 11) / static_cast<double>(std::uint64_t{1} << 53);
         const auto due =
-            start + static_cast<std::uint64_t>((static_cast<double>(round) + share) * period);
+            start + static_cast<std::uint64_t>((static_cast<double>(round) + phase) * period);
         if (due >= end || result_.sent >= limit_) return;
         while (now_ns() < due) pass(due);
         send(sender, due);
@@ -311,7 +315,7 @@ class Traffic {
   std::vector<std::uint64_t> next_sequence_;  // per sender
   std::vector<std::uint32_t> in_flight_;      // per sender
   std::vector<std::uint32_t> missing_;        // per sender and message: receivers without it
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> phases_;
+  std::vector<std::pair<double, std::uint32_t>> phases_;
 };
 
 }  // namespace muster_bench
