@@ -23,11 +23,12 @@ configure_package_config_file(
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 
-# Of the dependencies only Asio shows in our headers, so only its Find module is installed.
+# The Find modules of what a consumer needs: Asio's headers, and libdeflate to link with.
 install(FILES
   ${PROJECT_BINARY_DIR}/musterConfig.cmake
   ${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/Findasio.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/Findlibdeflate.cmake
   DESTINATION ${muster_config_dir})
 
 # pkg-config: one file for all, with a prefix relative to itself. Libraries that use others come
@@ -39,7 +40,14 @@ list(TRANSFORM muster_components PREPEND -lmuster- OUTPUT_VARIABLE muster_pc_lib
 list(JOIN muster_pc_libs " " muster_pc_libs)
 set(muster_pc_requires)
 if(MUSTER_WITH_TLS)
-  set(muster_pc_requires "Requires.private: libssl >= 3.0, libcrypto\n")
+  list(APPEND muster_pc_requires "libssl >= 3.0" libcrypto)
+endif()
+if(MUSTER_WITH_DEFLATE)
+  list(APPEND muster_pc_requires "libdeflate >= 1.7")
+endif()
+if(muster_pc_requires)
+  list(JOIN muster_pc_requires ", " muster_pc_requires)
+  set(muster_pc_requires "Requires.private: ${muster_pc_requires}\n")
 endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/muster.pc.in ${PROJECT_BINARY_DIR}/muster.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/muster.pc DESTINATION ${pkgconfig_dir})

@@ -55,6 +55,13 @@
 #include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
 #include <muster/room/token.hpp>
+#include <muster/soe/crc32.hpp>
+#include <muster/soe/disconnect_reason.hpp>
+#include <muster/soe/length.hpp>
+#include <muster/soe/op_code.hpp>
+#include <muster/soe/packet.hpp>
+#include <muster/soe/rc4.hpp>
+#include <muster/soe/sequence.hpp>
 #include <muster/websocket/close_code.hpp>
 #include <muster/websocket/endpoint.hpp>
 #include <muster/websocket/frame_codec.hpp>
