@@ -25,13 +25,6 @@ std::vector<std::byte> text_of(std::size_t size) {
   return bytes;
 }
 
-// Never empty in a build with compression.
-std::vector<std::byte> compressed(byte_view bytes) {
-  std::vector<std::byte> out(bytes.size() + 100);
-  out.resize(Deflater{}.deflate(bytes, out));
-  return out;
-}
-
 // "hello", stored.
 constexpr const char* stored_hello = "7801010500faff68656c6c6f062c0215";
 
@@ -52,6 +45,16 @@ TEST_CASE("deflate: without it every call fails", "[soe][deflate]") {
 }
 
 #else
+
+namespace {
+
+std::vector<std::byte> compressed(byte_view bytes) {
+  std::vector<std::byte> out(bytes.size() + 100);
+  out.resize(Deflater{}.deflate(bytes, out));
+  return out;
+}
+
+}  // namespace
 
 TEST_CASE("deflate: what is compressed comes back, at every level", "[soe][deflate]") {
   const auto seed = std::random_device{}();
