@@ -12,26 +12,15 @@ namespace muster::soe {
 
 #if MUSTER_WITH_DEFLATE
 
-namespace {
-
-// libdeflate may be given neither a null pointer, which is what an empty view may hold, nor room
-// for nothing.
-constexpr std::byte nothing{};
-
-}  // namespace
-
 bool Inflater::is_available() noexcept { return true; }
 
 Inflater::Inflater() noexcept : state_(libdeflate_alloc_decompressor()) {}
 
 std::optional<std::size_t> Inflater::inflate(byte_view zlib, mutable_byte_view out) noexcept {
-  if (state_ == nullptr || zlib.empty()) return std::nullopt;
-  std::byte no_room{};
-  std::byte* const target = out.empty() ? &no_room : out.data();
-  std::size_t taken = 0;
+  if (state_ == nullptr) return std::nullopt;
   std::size_t size = 0;
-  const libdeflate_result outcome = libdeflate_zlib_decompress_ex(
-      state_.get(), zlib.data(), zlib.size(), target, out.size(), &taken, &size);
+  const libdeflate_result outcome = libdeflate_zlib_decompress(
+      state_.get(), zlib.data(), zlib.size(), out.data(), out.size(), &size);
   if (outcome != LIBDEFLATE_SUCCESS) return std::nullopt;
   return size;
 }
@@ -45,9 +34,8 @@ Deflater::Deflater(int level) noexcept : state_(libdeflate_alloc_compressor(leve
 }
 
 std::size_t Deflater::deflate(byte_view in, mutable_byte_view out) noexcept {
-  if (state_ == nullptr || out.empty()) return 0;
-  const std::byte* const source = in.empty() ? &nothing : in.data();
-  return libdeflate_zlib_compress(state_.get(), source, in.size(), out.data(), out.size());
+  if (state_ == nullptr) return 0;
+  return libdeflate_zlib_compress(state_.get(), in.data(), in.size(), out.data(), out.size());
 }
 
 void Deflater::Free::operator()(libdeflate_compressor* state) const noexcept {
