@@ -17,11 +17,13 @@ class MusterConan(ConanFile):
     topics = ("game-server", "websocket", "rooms", "realtime")
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"shared": [True, False], "fPIC": [True, False], "with_tls": [True, False]}
+    options = {"shared": [True, False], "fPIC": [True, False], "with_tls": [True, False],
+               "with_deflate": [True, False]}
     default_options = {
         "shared": False,
         "fPIC": True,
         "with_tls": True,
+        "with_deflate": True,
         # Only the opening handshake of WebSocket++ is used: no Boost, and no Asio of its own.
         "websocketpp/*:asio": False,
     }
@@ -47,6 +49,8 @@ class MusterConan(ConanFile):
         self.requires("nlohmann_json/[>=3.10 <4]", visible=False)
         if self.options.with_tls:
             self.requires("openssl/[>=3.0 <4]")
+        if self.options.with_deflate:
+            self.requires("libdeflate/[>=1.7 <2]")
 
     def _with_tests(self):
         # Off unless asked for: -c tools.build:skip_test=False
@@ -61,6 +65,7 @@ class MusterConan(ConanFile):
         toolchain.cache_variables["MUSTER_BUILD_TESTS"] = self._with_tests()
         toolchain.cache_variables["MUSTER_BUILD_EXAMPLES"] = False
         toolchain.cache_variables["MUSTER_WITH_TLS"] = bool(self.options.with_tls)
+        toolchain.cache_variables["MUSTER_WITH_DEFLATE"] = bool(self.options.with_deflate)
         toolchain.user_presets_path = False
         toolchain.generate()
         CMakeDeps(self).generate()

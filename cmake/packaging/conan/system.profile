@@ -10,5 +10,6 @@ build_type=Release
 [platform_requires]
 asio/1.22.1
 websocketpp/0.8.2
+libdeflate/1.14
 nlohmann_json/3.11.2
 catch2/2.13.10
