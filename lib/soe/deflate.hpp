@@ -38,8 +38,8 @@ class Inflater {
   std::unique_ptr<libdeflate_decompressor, Free> state_;
 };
 
-/// Makes zlib streams. Holds 200 KB at level 1, more than three times as much above it and 9 MB from
-/// level 10 on, allocated once: one object serves all sessions of a thread.
+/// Makes zlib streams. Holds 200 KB at level 1, more than three times as much above it and 9 MB
+/// from level 10 on, allocated once: one object serves all sessions of a thread.
 /// @threads       distinct objects: safe; shared objects: unsafe
 class Deflater {
  public:

@@ -63,7 +63,7 @@ TEST_CASE("deflate: what is compressed comes back, at every level", "[soe][defla
   Inflater inflater;
   for (int level = 1; level <= 12; ++level) {
     Deflater deflater{level};
-    for (const std::size_t size : {0, 1, 2, 63, 64, 505, 512, 1400, 65507}) {
+    for (const std::size_t size : {0U, 1U, 2U, 63U, 64U, 505U, 512U, 1400U, 65507U}) {
       CAPTURE(level, size);
       auto plain = text_of(size);
       // Half of them with what cannot be compressed.
@@ -106,7 +106,7 @@ TEST_CASE("deflate: what would expand to more than the room is refused", "[soe][
   const auto plain = text_of(300);
   const auto stream = compressed(plain);
   Inflater inflater;
-  for (const std::size_t room : {0, 1, 100, 299}) {
+  for (const std::size_t room : {0U, 1U, 100U, 299U}) {
     std::vector<std::byte> out(room + 512, std::byte{0xA5});
     CAPTURE(room);
     CHECK_FALSE(inflater.inflate(stream, mutable_byte_view{out}.first(room)));
