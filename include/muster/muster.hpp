@@ -33,6 +33,7 @@
 #include <muster/utf8.hpp>
 #include <muster/version.hpp>
 
+#include <muster/memory/datagram_link.hpp>
 #include <muster/memory/dialer.hpp>
 #include <muster/memory/network.hpp>
 #include <muster/relay/authenticator.hpp>
