@@ -30,11 +30,12 @@ struct DeadlineNode {
 /// clock does.
 /// @tparam NodeAt   a function object: `DeadlineNode& operator()(std::uint32_t index) const`, for
 ///                  indexes below 2^31
+/// @tparam Milliseconds   the granularity
 /// @threads distinct objects: safe; shared objects: unsafe
-template <class NodeAt>
+template <class NodeAt, std::int64_t Milliseconds = 16>
 class DeadlineWheel {
  public:
-  static constexpr duration granularity = std::chrono::milliseconds{16};
+  static constexpr duration granularity = std::chrono::milliseconds{Milliseconds};
   static constexpr std::uint32_t slot_count = 1024;
   /// A little more than a year.
   static constexpr duration horizon = granularity * 0x7fff'fff0;

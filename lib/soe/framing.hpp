@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// How the datagrams of a session are framed: compression flag, checksum, sizes.
+#pragma once
+
+#include <muster/bytes.hpp>
+#include <muster/soe/crc32.hpp>
+#include <muster/soe/op_code.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace muster::soe {
+
+/// What a session's negotiation decided about its datagrams.
+struct Framing {
+  SeededCrc crc{0};
+  std::uint8_t crc_length = 0;      ///< 0 to 4
+  bool has_flag = false;            ///< a compression flag follows the op code
+  std::uint16_t max_datagram = 64;  ///< bytes that both ends take
+
+  /// Bytes in front of a body.
+  [[nodiscard]] std::size_t head() const noexcept { return has_flag ? 3 : 2; }
+
+  /// Bytes of a datagram that are not its body.
+  [[nodiscard]] std::size_t pad() const noexcept { return head() + crc_length; }
+
+  /// Bytes of a body, sequence included.
+  [[nodiscard]] std::size_t max_body() const noexcept { return max_datagram - pad(); }
+
+  /// Writes the op code and the flag.
+  /// @return where the body goes
+  std::byte* begin(std::byte* datagram, std::uint16_t op,
+                   bool is_compressed = false) const noexcept {
+    datagram[0] = static_cast<std::byte>(op >> 8U);
+    datagram[1] = static_cast<std::byte>(op & 0xFFU);
+    if (has_flag) datagram[2] = std::byte{is_compressed};
+    return datagram + head();
+  }
+
+  /// Writes the checksum behind the body.
+  /// @param size   of the datagram so far
+  /// @return its whole size
+  std::size_t finish(std::byte* datagram, std::size_t size) const noexcept {
+    if (crc_length != 0) write_crc(datagram + size, crc({datagram, size}), crc_length);
+    return size + crc_length;
+  }
+
+  /// Whether the checksum at the end is right. The datagram has at least `crc_length` bytes.
+  [[nodiscard]] bool is_intact(byte_view datagram) const noexcept {
+    if (crc_length == 0) return true;
+    const std::size_t size = datagram.size() - crc_length;
+    return (crc(datagram.first(size)) & crc_mask(crc_length)) ==
+           read_crc(datagram.data() + size, crc_length);
+  }
+};
+
+/// Whether it is unreliable data, which has no op code: it begins with anything but zero, or with a
+/// zero that escapes another.
+[[nodiscard]] inline bool is_unreliable(byte_view datagram) noexcept {
+  return datagram[0] != std::byte{0} || datagram[1] == std::byte{0};
+}
+
+[[nodiscard]] inline std::uint16_t op_of(byte_view datagram) noexcept {
+  return static_cast<std::uint16_t>(std::to_integer<unsigned>(datagram[0]) << 8U |
+                                    std::to_integer<unsigned>(datagram[1]));
+}
+
+}  // namespace muster::soe

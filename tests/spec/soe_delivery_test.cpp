@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// What is sent arrives: on reliable channels every message once, in order and unchanged, whatever
+// the network does; on the others a part of them, unchanged.
+#include <muster/soe/config.hpp>
+
+#include "support/catch.hpp"
+#include "support/soe_pair.hpp"
+#include "support/soe_stream.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using muster::as_bytes;
+using muster::duration;
+using muster::soe::Channel;
+using muster::soe::Config;
+using muster::soe::EnqueueStatus;
+using test::SoeEnd;
+using test::SoeEvent;
+using test::SoePair;
+using test::SoeRandom;
+using test::SoeStream;
+using Kind = SoeEvent::Kind;
+using Link = muster::memory::DatagramLink::Config;
+
+namespace {
+
+/// What a run sends, and how.
+struct Load {
+  SoeStream::Sizes sizes = SoeStream::Sizes::mixed;
+  std::uint64_t messages = 100;  ///< of each stream
+  unsigned up = 4;               ///< channels in use
+  unsigned down = 4;
+  duration pause{0};  ///< between messages of a stream; zero: as fast as the budget allows
+};
+
+/// Both directions of all channels at once.
+class Run {
+ public:
+  Run(const SoePair::Settings& settings, const Load& load) : pair_(settings), load_(load) {
+    for (unsigned i = 0; i < 4; ++i) {
+      up_.push_back({SoeStream{settings.seed * 8 + i, load.sizes}});
+      down_.push_back({SoeStream{settings.seed * 8 + 4 + i, load.sizes}});
+    }
+  }
+
+  /// @return what went wrong; empty: nothing
+  std::string operator()() {
+    try {
+      pair_.open();
+      const muster::time_point end = pair_.now() + 30min;
+      while (problem_.empty() && !is_complete()) {
+        feed(pair_.client, pair_.at_client, up_, load_.up);
+        feed(pair_.server, pair_.at_server, down_, load_.down);
+        const muster::time_point pause =
+            load_.pause == 0s ? end : std::min(end, pair_.now() + load_.pause);
+        if (!pair_.step(pause) && pause == end) problem_ = "does not come to an end";
+        take(pair_.server, up_, "up");
+        take(pair_.client, down_, "down");
+      }
+      if (problem_.empty()) pair_.drive();
+      take(pair_.server, up_, "up");
+      take(pair_.client, down_, "down");
+      if (problem_.empty() && !is_complete()) problem_ = "more arrived than was sent";
+    } catch (const std::exception& error) {
+      problem_ = error.what();
+    }
+    return problem_;
+  }
+
+  [[nodiscard]] SoePair& pair() { return pair_; }
+
+ private:
+  struct Stream {
+    SoeStream messages;
+    bool is_blocked = false;
+    muster::time_point next_at{};
+  };
+  using Streams = std::vector<Stream>;
+
+  void feed(SoeEnd& end, muster::soe::SessionId session, Streams& streams, unsigned channels) {
+    for (unsigned i = 0; i < channels; ++i) {
+      Stream& stream = streams[i];
+      while (!stream.is_blocked && stream.messages.sent() < load_.messages &&
+             pair_.now() >= stream.next_at) {
+        const std::string message = stream.messages.next_to_send();
+        const EnqueueStatus status =
+            end.mux.enqueue(session, as_bytes(message), static_cast<Channel>(i));
+        if (status == EnqueueStatus::over_budget) {
+          stream.is_blocked = true;
+        } else if (status == EnqueueStatus::queued) {
+          stream.messages.was_sent();
+          if (load_.pause != 0s) stream.next_at = pair_.now() + load_.pause;
+        } else {
+          problem_ = "a message is refused";
+          return;
+        }
+      }
+    }
+  }
+
+  void take(SoeEnd& end, Streams& arriving, const char* direction) {
+    for (const SoeEvent& event : end.take_events()) {
+      if (event.kind == Kind::writable) {
+        for (Stream& stream : &end == &pair_.client ? up_ : down_) stream.is_blocked = false;
+      } else if (event.kind != Kind::data) {
+        fail(direction, "the session ended, reason ", static_cast<unsigned>(event.reason));
+      } else if (static_cast<unsigned>(event.channel) >= arriving.size()) {
+        fail(direction, "not a reliable channel", 0);
+      } else {
+        Stream& stream = arriving[static_cast<unsigned>(event.channel)];
+        if (!stream.messages.arrived(event.data)) {
+          fail(direction, "not the next message, number ", stream.messages.received());
+        }
+      }
+    }
+  }
+
+  void fail(const char* direction, const char* what, std::uint64_t number) {
+    if (!problem_.empty()) return;
+    problem_ = std::string{direction} + ": " + what + " " + std::to_string(number);
+  }
+
+  [[nodiscard]] bool is_complete() const {
+    const auto has_all = [this](const Streams& streams, unsigned channels) {
+      return std::all_of(streams.begin(), streams.begin() + channels, [this](const Stream& s) {
+        return s.messages.received() == load_.messages;
+      });
+    };
+    return has_all(up_, load_.up) && has_all(down_, load_.down);
+  }
+
+  SoePair pair_;
+  Load load_;
+  Streams up_;
+  Streams down_;
+  std::string problem_;
+};
+
+/// A bad network: how bad, the seed says.
+Link bad_link(SoeRandom& random) {
+  constexpr std::array<double, 6> losses{0, 0.005, 0.02, 0.05, 0.1, 0.2};
+  Link link;
+  link.loss = losses[random.below(losses.size())];
+  link.delay = std::chrono::milliseconds{random.between(0, 60)};
+  if (random.percent(50)) link.jitter = std::chrono::milliseconds{random.between(1, 30)};
+  if (random.percent(50)) {
+    link.reorder = 0.05;
+    link.reorder_by = std::chrono::milliseconds{random.between(1, 40)};
+  }
+  if (random.percent(50)) link.duplicate = 0.05;
+  if (random.percent(25)) {
+    link.bytes_per_second = 400'000;
+    link.queue_bytes = 32 * 1024;
+  }
+  return link;
+}
+
+std::vector<std::byte> key() {
+  const auto bytes = as_bytes("a key for tests");
+  return {bytes.begin(), bytes.end()};
+}
+
+/// What both ends have to agree on, and what each may choose.
+SoePair::Settings settings_of(std::uint64_t seed, std::string& described) {
+  SoeRandom random{seed};
+  SoePair::Settings settings;
+  settings.seed = seed;
+  settings.link = bad_link(random);
+  const auto kind = random.below(4);
+  if (kind == 1 || kind == 3) settings.client = Config::for_own_ends();
+  if (kind == 2 || kind == 3) settings.server = Config::for_own_ends();
+  const bool has_key = random.percent(50);
+  const bool compression = random.percent(50);
+  const bool each = random.percent(20);
+  const auto escape =
+      random.percent(30) ? muster::soe::Escape::always : muster::soe::Escape::encrypted;
+  const auto crc_length = static_cast<std::uint8_t>(random.below(5));
+  for (Config* config : {&settings.client, &settings.server}) {
+    if (has_key) config->encryption_key = key();
+    config->compression = compression;
+    if (compression && random.percent(70)) config->compress_from = 64;
+    config->acknowledges_each = each;
+    config->escape = escape;
+    config->crc_length = crc_length;
+    if (random.percent(10)) {
+      config->pacing = muster::soe::Pacing::fixed_rate;
+      config->bytes_per_second = 1'000'000;
+    }
+  }
+  std::ostringstream text;
+  text << "seed " << seed << ", ends " << kind << (has_key ? ", key" : "")
+       << (compression ? ", compression" : "") << ", loss " << settings.link.loss << ", delay "
+       << settings.link.delay / 1ms << " ms, jitter " << settings.link.jitter / 1ms
+       << " ms, reorder " << settings.link.reorder << ", duplicate " << settings.link.duplicate
+       << ", rate " << settings.link.bytes_per_second;
+  described = text.str();
+  return settings;
+}
+
+/// Runs a load with many seeds, and names each that fails.
+void check_seeds(std::uint64_t first, std::uint64_t count, const Load& load) {
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    std::string described;
+    Run run{settings_of(seed, described), load};
+    const std::string problem = run();
+    INFO(described);
+    CHECK(problem == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("SOE delivery: every message once and in order, mixed sizes on all channels",
+          "[soe][delivery]") {
+  check_seeds(1000, 60, {.messages = 60});
+}
+
+TEST_CASE("SOE delivery: every message once and in order, a few small ones at a time",
+          "[soe][delivery]") {
+  check_seeds(2000, 40, {.sizes = SoeStream::Sizes::small, .messages = 60, .pause = 16ms});
+}
+
+TEST_CASE("SOE delivery: every message once and in order, many small ones", "[soe][delivery]") {
+  check_seeds(3000, 40, {.sizes = SoeStream::Sizes::small, .messages = 1000});
+}
+
+TEST_CASE("SOE delivery: every message once and in order, up to 64 KB", "[soe][delivery]") {
+  check_seeds(4000, 20, {.sizes = SoeStream::Sizes::large, .messages = 8});
+}
+
+TEST_CASE("SOE delivery: every message once and in order, of a megabyte", "[soe][delivery]") {
+  check_seeds(5000, 8, {.sizes = SoeStream::Sizes::huge, .messages = 2, .up = 2, .down = 1});
+}
+
+// One packet for each message: sequences of 16 bits go around twice.
+TEST_CASE("SOE delivery: every message once and in order, past 2^17 packets", "[soe][delivery]") {
+  const bool is_own = GENERATE(false, true);
+  SoePair::Settings settings;
+  settings.seed = 7;
+  if (is_own) settings.client = settings.server = Config::for_own_ends();
+  settings.client.bundles = settings.server.bundles = false;
+  settings.client.encryption_key = settings.server.encryption_key = key();
+  settings.link = {
+      .loss = 0.01, .duplicate = 0.01, .delay = 5ms, .reorder = 0.01, .reorder_by = 3ms};
+  constexpr std::uint64_t messages = (1U << 17U) + 2000;
+  Run run{settings, {.sizes = SoeStream::Sizes::small, .messages = messages, .up = 1, .down = 1}};
+  const std::string problem = run();
+  INFO("own ends: " << is_own);
+  CHECK(problem == "");
+  CHECK(run.pair().client.mux.stats(run.pair().at_client).packets_sent > messages);
+  CHECK(run.pair().server.mux.stats(run.pair().at_server).packets_sent > messages);
+}
