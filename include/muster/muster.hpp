@@ -55,14 +55,17 @@
 #include <muster/soe/config.hpp>
 #include <muster/soe/crc32.hpp>
 #include <muster/soe/disconnect_reason.hpp>
+#include <muster/soe/endpoint.hpp>
 #include <muster/soe/engine.hpp>
 #include <muster/soe/event.hpp>
+#include <muster/soe/hello.hpp>
 #include <muster/soe/length.hpp>
 #include <muster/soe/multiplexer.hpp>
 #include <muster/soe/op_code.hpp>
 #include <muster/soe/packet.hpp>
 #include <muster/soe/rc4.hpp>
 #include <muster/soe/sequence.hpp>
+#include <muster/soe/session_port.hpp>
 #include <muster/soe/stats.hpp>
 #include <muster/time.hpp>
 #include <muster/url.hpp>
