@@ -3,13 +3,19 @@
 #pragma once
 
 #include <muster/address.hpp>
+#include <muster/result.hpp>
 
 #include <cstring>
+#include <string_view>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace muster::asio {
+
+/// Reads "127.0.0.1:80" or "[::1]:80".
+/// @error errc::bad_value   not of that form
+[[nodiscard]] result<Address> parse_address(std::string_view text) noexcept;
 
 [[nodiscard]] inline Address from_sockaddr(const sockaddr_storage& storage) noexcept {
   if (storage.ss_family == AF_INET) {

@@ -94,17 +94,20 @@ void Loop::Impl::begin_pass() {
     shielded([socket] { socket->pump(true); });
   }
   unread_before_.clear();
-  for (Acceptor* const acceptor : std::exchange(unread_acceptors_, {})) {
-    if (acceptor != nullptr) shielded([&] { acceptor->accept_ready(now); });
+  for (Watched* const watched : std::exchange(unread_watched_, {})) {
+    if (watched != nullptr) shielded([&] { watched->on_ready({.readable = true}, now); });
   }
 }
 
 void Loop::Impl::ready(Token token, Readiness what) {
   if ((token & 1U) != 0) {
-    auto* const acceptor = reinterpret_cast<Acceptor*>(token & ~Token{1});
-    const bool has_had_its_share = std::find(unread_acceptors_.begin(), unread_acceptors_.end(),
-                                             acceptor) != unread_acceptors_.end();
-    if (!has_had_its_share) shielded([&] { acceptor->accept_ready(now); });
+    auto* const watched = reinterpret_cast<Watched*>(token & ~Token{1});
+    const bool has_had_its_share =
+        std::find(unread_watched_.begin(), unread_watched_.end(), watched) != unread_watched_.end();
+    if (has_had_its_share) what.readable = what.hung_up = false;
+    if (what.readable || what.writable || what.hung_up) {
+      shielded([&] { watched->on_ready(what, now); });
+    }
     return;
   }
   shielded([&] { reinterpret_cast<Socket*>(token)->on_ready(what); });
@@ -113,9 +116,10 @@ void Loop::Impl::ready(Token token, Readiness what) {
 bool Loop::Impl::end_pass() {
   advance();
   shielded([this] { outbox.run(now); });
+  finish();
   empty_graveyard();
   in_pass_ = false;
-  if (outbox.is_dirty() || !unread_.empty() || !unread_acceptors_.empty()) post_pass();
+  if (outbox.is_dirty() || !unread_.empty() || !unread_watched_.empty()) post_pass();
   arm_timer();
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
   return posted_;
@@ -147,6 +151,16 @@ void Loop::Impl::advance() {
   }
   for (std::size_t i = 0; i < services.size(); ++i) {
     if (services[i]->next_deadline() <= now) shielded([&] { services[i]->advance(now); });
+  }
+}
+
+// One may give another something to do.
+void Loop::Impl::finish() {
+  for (std::size_t i = 0; i < finishers.size(); ++i) {
+    if (finishers[i]->has_to_finish()) shielded([&] { finishers[i]->finish(); });
+  }
+  for (const Finisher* const that : finishers) {
+    if (that->has_to_finish()) post_pass();
   }
 }
 
@@ -217,7 +231,7 @@ void Loop::Impl::list_unread(Socket& socket) {
   unread_.push_back(&socket);
 }
 
-void Loop::Impl::list_unread(Acceptor& acceptor) { unread_acceptors_.push_back(&acceptor); }
+void Loop::Impl::list_unread(Watched& watched) { unread_watched_.push_back(&watched); }
 
 void Loop::Impl::forget(Socket& socket) noexcept {
   if (socket.is_listed()) {
@@ -225,9 +239,9 @@ void Loop::Impl::forget(Socket& socket) noexcept {
   }
 }
 
-void Loop::Impl::forget(Acceptor& acceptor) noexcept {
-  std::replace(unread_acceptors_.begin(), unread_acceptors_.end(), &acceptor,
-               static_cast<Acceptor*>(nullptr));
+void Loop::Impl::forget(Watched& watched) noexcept {
+  std::replace(unread_watched_.begin(), unread_watched_.end(), &watched,
+               static_cast<Watched*>(nullptr));
 }
 
 Loop::Loop(::asio::io_context& context) : Loop(context, Config{}) {}

@@ -32,16 +32,27 @@ class Timed {
   ~Timed() = default;
 };
 
-/// A listening socket.
-class Acceptor {
+/// Something with a descriptor that is no connection: a listening socket, or one for datagrams.
+class Watched {
  public:
-  virtual void accept_ready(time_point now) = 0;
+  /// It is ready, or something was left by an earlier pass (`list_unread`).
+  virtual void on_ready(Readiness what, time_point now) = 0;
 
-  /// Its token: a connection's is even, a listener's is odd.
+  /// Its token: a connection's is even, this is odd.
   [[nodiscard]] Token token() noexcept { return reinterpret_cast<Token>(this) | 1U; }
 
  protected:
-  ~Acceptor() = default;
+  ~Watched() = default;
+};
+
+/// Something that sends once per pass, after everything that may give it something to send.
+class Finisher {
+ public:
+  [[nodiscard]] virtual bool has_to_finish() const noexcept = 0;
+  virtual void finish() = 0;
+
+ protected:
+  ~Finisher() = default;
 };
 
 /// A server whose connections move to its siblings on other loops.
@@ -84,6 +95,12 @@ struct Loop::Impl final : PollerSink {
   /// Runs a pass soon.
   void post_pass();
 
+  /// Something was given to a finisher: the pass that runs looks at it, or another does soon.
+  void finish_soon() {
+    expect_own_thread();
+    if (!in_pass_) post_pass();
+  }
+
   /// Runs a pass if something was posted.
   void look_into_mailbox();
 
@@ -105,9 +122,9 @@ struct Loop::Impl final : PollerSink {
 
   /// Some input was left unread.
   void list_unread(Socket& socket);
-  void list_unread(Acceptor& acceptor);
+  void list_unread(Watched& watched);
   void forget(Socket& socket) noexcept;
-  void forget(Acceptor& acceptor) noexcept;
+  void forget(Watched& watched) noexcept;
 
   ::asio::io_context& context;
   Config config;
@@ -118,12 +135,14 @@ struct Loop::Impl final : PollerSink {
   std::vector<std::byte> plain;   // what TLS makes of it; empty until there is a TLS connection
   time_point now;
   std::vector<Timed*> timed;
+  std::vector<Finisher*> finishers;
   std::vector<Service*> services;
   std::shared_ptr<Mailbox::State> mailbox;
 
  private:
   void run_tasks();
   void advance();
+  void finish();
   void arm_timer();
 
   /// Makes a call that may reach a service. What a service throws leaves the pass at its end.
@@ -134,7 +153,7 @@ struct Loop::Impl final : PollerSink {
   time_point armed_ = no_deadline;
   std::vector<Socket*> unread_;
   std::vector<Socket*> unread_before_;  // of the pass before; kept for its memory
-  std::vector<Acceptor*> unread_acceptors_;
+  std::vector<Watched*> unread_watched_;
   std::exception_ptr failure_;
   std::vector<Socket*> graveyard;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;

@@ -6,13 +6,11 @@
 #include "handover_state.hpp"
 #include "socket.hpp"
 
-#include <asio/ip/address.hpp>
 #include <asio/post.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -52,32 +50,9 @@ bool is_of_one_connection(int error) noexcept {
   }
 }
 
-// "127.0.0.1:80" or "[::1]:80".
-result<Address> parse_address(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return errc::bad_value;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return errc::bad_value;
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  std::error_code failed;
-  const auto ip = ::asio::ip::make_address(std::string{host}, failed);
-  if (failed) return errc::bad_value;
-  if (ip.is_v4()) return Address::v4(ip.to_v4().to_uint(), port);
-  Address address;
-  const auto bytes = ip.to_v6().to_bytes();
-  std::copy(bytes.begin(), bytes.end(), address.ip.begin());
-  address.port = port;
-  return address;
-}
-
 }  // namespace
 
-class WebSocketServer::Impl final : Timed, Acceptor, Carrier, Adopter {
+class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
  public:
   Impl(Loop& loop, const Config& config, Entropy& entropy, Service& service)
       : loop_(loop.impl()),
@@ -164,7 +139,9 @@ class WebSocketServer::Impl final : Timed, Acceptor, Carrier, Adopter {
     loop_.post_pass();
   }
 
-  void accept_ready(time_point now) override {
+  void on_ready(Readiness, time_point now) override { accept_ready(now); }
+
+  void accept_ready(time_point now) {
     for (int i = 0; i < accepts_per_pass && fd_ >= 0; ++i) {
       sockaddr_storage storage;
       socklen_t size = sizeof(storage);
