@@ -151,7 +151,7 @@ class Engine::Impl {
       return errc::bad_value;
     }
     if (session_count_ >= resources_.config.max_sessions) return errc::limit_reached;
-    begin_outgoing();
+    resources_.outgoing.begin();
     const std::uint32_t at = take_slot(Slot::Kind::session);
     slots_[at].session = std::make_unique<Session>(resources_, id_of(at), protocol, now);
     ++session_count_;
@@ -189,7 +189,7 @@ class Engine::Impl {
   bool terminate(SessionId id, DisconnectReason reason, time_point now) {
     Session* const session = find(id);
     if (session == nullptr) return false;
-    begin_outgoing();
+    resources_.outgoing.begin();
     session->flush(now);
     session->end(reason, false, true);
     retire(id.index);
@@ -522,7 +522,8 @@ class Engine::Impl {
     return at;
   }
 
-  // A slot's address is wanted for as long as anything is still to be sent to it.
+  // A slot's address is wanted for as long as anything is still to be sent to it, and while the
+  // event of its end is handled.
   void begin_outgoing() {
     resources_.outgoing.begin();
     if (!resources_.outgoing.is_drained()) return;

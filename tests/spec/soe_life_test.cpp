@@ -394,6 +394,40 @@ TEST_CASE("SOE life: a closed address can connect again at once", "[soe][life]")
   }
 }
 
+TEST_CASE("SOE life: the address of a closed session is known while its end is handled",
+          "[soe][life]") {
+  const bool by_peer = GENERATE(true, false);
+  SoeTalk talk{Role::client};
+  auto& mux = talk.end.mux;
+  Bytes goodbye = talk.peer.disconnect(6);
+  if (by_peer) {
+    mux.receive(there, goodbye, talk.end.now);
+  } else {
+    mux.terminate(talk.session, DisconnectReason::application, talk.end.now);
+  }
+  muster::soe::Event event;
+  REQUIRE(mux.poll_event(event));
+  REQUIRE(event.kind == Kind::closed);
+  REQUIRE(mux.remote(event.session) != nullptr);
+  CHECK(*mux.remote(event.session) == there);
+  // Back to where it was.
+  const auto session = mux.connect(*mux.remote(event.session), "game", talk.end.now);
+  REQUIRE(session);
+  REQUIRE(mux.remote(event.session) != nullptr);
+  CHECK(*mux.remote(event.session) == there);
+  REQUIRE(mux.connect(host(1), "game", talk.end.now));
+  CHECK(mux.remote(event.session) != nullptr);
+  REQUIRE(mux.remote(*session) != nullptr);
+  CHECK(*mux.remote(*session) == there);
+  CHECK(mux.find(there) == *session);
+  talk.end.advance();
+  for (const SoeEnd::Sent& each : talk.end.sent) {
+    CHECK(each.to == (&each == &talk.end.sent.back() ? host(1) : there));
+  }
+  talk.end.advance();
+  CHECK(mux.remote(event.session) == nullptr);
+}
+
 TEST_CASE("SOE life: nothing is sent to the address that had the place before", "[soe][life]") {
   SoeEnd server{serving(), here};
   SoePeer first = peer_with(1);

@@ -208,7 +208,8 @@ class SoeMultiplexer {
     addresses_[slot] = remote;
   }
 
-  void enter(const Remote& remote, std::uint32_t slot) {
+  // A copy: it may be one of the addresses.
+  void enter(Remote remote, std::uint32_t slot) {
     keep_address(remote, slot);
     table_.insert(remote, slot);
   }
