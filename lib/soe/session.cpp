@@ -394,6 +394,7 @@ EnqueueStatus Session::enqueue(byte_view message, Channel to) {
 }
 
 EnqueueStatus Session::enqueue_unreliable(byte_view message, Channel to) {
+  resources_.outgoing.begin();  // or what has been sent would stay there, since this is never empty
   if (resources_.outgoing.size() >= Resources::max_outgoing) return EnqueueStatus::over_budget;
   const bool has_flag =
       framing_.has_flag && (to == Channel::ordered || resources_.config.unreliable_flag);

@@ -226,6 +226,19 @@ TEST_CASE("SOE limits: what is not polled stays, and advance adds nothing to tho
         EnqueueStatus::queued);
 }
 
+TEST_CASE("SOE limits: unreliable messages without end find their place", "[soe][limits]") {
+  SoeTalk talk{GENERATE(Role::server, Role::client)};
+  const Channel channel = GENERATE(Channel::unreliable, Channel::ordered);
+  // Nothing arrives meanwhile.
+  for (unsigned i = 0; i < 50'000; ++i) {
+    if (talk.end.mux.enqueue(talk.session, as_bytes("frame"), channel) != EnqueueStatus::queued) {
+      FAIL("message " << i);
+    }
+    talk.end.advance();
+    if (talk.end.take_sent().size() != 1) FAIL("message " << i << " does not leave alone");
+  }
+}
+
 // What a session receives and cannot deliver yet.
 
 TEST_CASE("SOE limits: unfinished messages of all sessions share a budget", "[soe][limits]") {
