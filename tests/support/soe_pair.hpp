@@ -106,6 +106,7 @@ class SoePair {
   void drive_until(Condition condition, const std::string& what,
                    muster::duration at_most = std::chrono::minutes{2}) {
     const muster::time_point end = now_ + at_most;
+    standstill_ = 0;
     while (!condition()) {
       if (!step(end)) throw std::runtime_error("waited too long for " + what);
     }
