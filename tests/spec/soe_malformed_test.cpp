@@ -5,15 +5,11 @@
 #include <muster/soe/op_code.hpp>
 
 #include "support/catch.hpp"
-#include "support/receive_world.hpp"
-#include "support/soe_pair.hpp"
-#include "support/soe_stream.hpp"
 #include "support/soe_talk.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,9 +20,7 @@ using muster::as_bytes;
 using test::Bytes;
 using test::SoeEnd;
 using test::SoeEvent;
-using test::SoePair;
 using test::SoePeer;
-using test::SoeRandom;
 using test::SoeTalk;
 using Kind = SoeEvent::Kind;
 using Role = SoeTalk::Role;
