@@ -7,13 +7,17 @@
 #include "support/soe_pair.hpp"
 #include "support/soe_stream.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -22,6 +26,7 @@ using muster::duration;
 using muster::soe::Channel;
 using muster::soe::Config;
 using muster::soe::EnqueueStatus;
+using test::Bytes;
 using test::SoeEnd;
 using test::SoeEvent;
 using test::SoePair;
@@ -220,24 +225,24 @@ void check_seeds(std::uint64_t first, std::uint64_t count, const Load& load) {
 
 TEST_CASE("SOE delivery: every message once and in order, mixed sizes on all channels",
           "[soe][delivery]") {
-  check_seeds(1000, 60, {.messages = 60});
+  check_seeds(1000, 240, {.messages = 60});
 }
 
 TEST_CASE("SOE delivery: every message once and in order, a few small ones at a time",
           "[soe][delivery]") {
-  check_seeds(2000, 40, {.sizes = SoeStream::Sizes::small, .messages = 60, .pause = 16ms});
+  check_seeds(2000, 200, {.sizes = SoeStream::Sizes::small, .messages = 60, .pause = 16ms});
 }
 
 TEST_CASE("SOE delivery: every message once and in order, many small ones", "[soe][delivery]") {
-  check_seeds(3000, 40, {.sizes = SoeStream::Sizes::small, .messages = 1000});
+  check_seeds(3000, 120, {.sizes = SoeStream::Sizes::small, .messages = 1000});
 }
 
 TEST_CASE("SOE delivery: every message once and in order, up to 64 KB", "[soe][delivery]") {
-  check_seeds(4000, 20, {.sizes = SoeStream::Sizes::large, .messages = 8});
+  check_seeds(4000, 80, {.sizes = SoeStream::Sizes::large, .messages = 8});
 }
 
 TEST_CASE("SOE delivery: every message once and in order, of a megabyte", "[soe][delivery]") {
-  check_seeds(5000, 8, {.sizes = SoeStream::Sizes::huge, .messages = 2, .up = 2, .down = 1});
+  check_seeds(5000, 20, {.sizes = SoeStream::Sizes::huge, .messages = 2, .up = 2, .down = 1});
 }
 
 // One packet for each message: sequences of 16 bits go around twice.
@@ -257,4 +262,170 @@ TEST_CASE("SOE delivery: every message once and in order, past 2^17 packets", "[
   CHECK(problem == "");
   CHECK(run.pair().client.mux.stats(run.pair().at_client).packets_sent > messages);
   CHECK(run.pair().server.mux.stats(run.pair().at_server).packets_sent > messages);
+}
+
+TEST_CASE("SOE delivery: with a small budget everything arrives in its time", "[soe][delivery]") {
+  for (std::uint64_t seed = 6000; seed < 6060; ++seed) {
+    std::string described;
+    SoePair::Settings settings = settings_of(seed, described);
+    settings.client.send_budget = settings.server.send_budget = 256 * 1024;
+    Run run{settings, {.sizes = SoeStream::Sizes::mixed, .messages = 100}};
+    const std::string problem = run();
+    INFO(described);
+    CHECK(problem == "");
+  }
+}
+
+TEST_CASE("SOE delivery: the last message is acknowledged though its acknowledgement got lost",
+          "[soe][delivery]") {
+  const bool is_own = GENERATE(false, true);
+  SoePair::Settings settings;
+  settings.link.delay = 10ms;
+  if (is_own) settings.client = settings.server = Config::for_own_ends();
+  SoePair pair{settings};
+  pair.open();
+  pair.drive();
+  unsigned lost = 0;
+  pair.on_down = [&](muster::byte_view) { return ++lost > 1; };
+  REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes("last")) == EnqueueStatus::queued);
+  pair.drive_until([&] { return pair.client.mux.stats(pair.at_client).queued_bytes == 0; },
+                   "the acknowledgement", 3s);
+  pair.run_for(10s);
+  // Once lost, once answered, and then there is silence.
+  CHECK(lost <= 4);
+  CHECK(pair.server.count(Kind::data) == 1);
+}
+
+TEST_CASE("SOE delivery: unreliable messages arrive unchanged, those that do", "[soe][delivery]") {
+  const Channel channel = GENERATE(Channel::unreliable, Channel::ordered);
+  for (std::uint64_t seed = 8000; seed < 8030; ++seed) {
+    std::string described;
+    SoePair::Settings settings = settings_of(seed, described);
+    settings.client.unreliable_flag = settings.server.unreliable_flag = seed % 3 == 0;
+    settings.link.bytes_per_second = 0;
+    SoePair pair{settings};
+    pair.open();
+    // All in one direction, while a reliable stream goes on, too.
+    constexpr std::uint64_t messages = 1500;
+    SoeRandom random{seed};
+    std::vector<std::uint64_t> arrived;
+    bool is_changed = false;
+    const auto message_of = [&](std::uint64_t number) {
+      SoeRandom content{seed * 1'000'003 + number};
+      std::string text(content.between(4, 400), '\0');
+      content.fill(std::as_writable_bytes(std::span{text}));
+      // Zeros in front, and in the number's place.
+      if (number % 4 == 0) text[0] = '\0';
+      for (unsigned i = 0; i < 3; ++i) {
+        text[text.size() - 1 - i] = static_cast<char>(number >> (8 * i));
+      }
+      return text;
+    };
+    const auto take = [&] {
+      for (const SoeEvent& event : pair.server.take_events()) {
+        if (event.kind != Kind::data || event.channel != channel) continue;
+        const std::string& data = event.data;
+        std::uint64_t number = 0;
+        for (unsigned i = 0; i < 3 && i < data.size(); ++i) {
+          number |= std::uint64_t{static_cast<std::uint8_t>(data[data.size() - 1 - i])} << (8 * i);
+        }
+        is_changed |= number >= messages || data != message_of(number);
+        arrived.push_back(number);
+      }
+    };
+    for (std::uint64_t number = 0; number < messages; ++number) {
+      REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes(message_of(number)), channel) ==
+              EnqueueStatus::queued);
+      if (number % 10 == 0) {
+        REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes("reliable")) ==
+                EnqueueStatus::queued);
+      }
+      pair.run_for(std::chrono::microseconds{random.below(4000)});
+      take();
+    }
+    pair.drive();
+    take();
+    INFO(described << ", " << arrived.size() << " arrived");
+    CHECK_FALSE(is_changed);
+    // Not many more get lost than the network loses, or, where one overtakes another, come late.
+    const double most = static_cast<double>(messages);
+    const bool keeps_order = settings.link.jitter == 0s && settings.link.reorder == 0;
+    CHECK(static_cast<double>(arrived.size()) >=
+          most * (0.9 - settings.link.loss) *
+              (keeps_order || channel != Channel::ordered ? 1 : 0.1));
+    if (channel == Channel::ordered) {
+      CHECK(std::adjacent_find(arrived.begin(), arrived.end(), std::greater_equal<>{}) ==
+            arrived.end());
+    } else {
+      CHECK(std::set<std::uint64_t>(arrived.begin(), arrived.end()).size() >=
+            arrived.size() - pair.up.stats().duplicated);
+    }
+    if (settings.link.loss == 0 && keeps_order && settings.link.duplicate == 0) {
+      CHECK(arrived.size() == messages);
+    }
+  }
+}
+
+TEST_CASE("SOE delivery: an unreliable message that is too large goes by the reliable channel",
+          "[soe][delivery]") {
+  SoePair pair{{.link = {.delay = 1ms}}};
+  pair.open();
+  for (const std::size_t size : {500U, 510U, 511U, 5000U}) {
+    const std::string message(size, 'l');
+    REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes(message), Channel::unreliable) ==
+            EnqueueStatus::queued);
+    pair.drive();
+    const std::vector<SoeEvent> events = pair.server.take_events();
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].data == message);
+    CHECK(events[0].channel == (size <= 510 ? Channel::unreliable : Channel::reliable0));
+  }
+}
+
+TEST_CASE("SOE delivery: what is lost on one channel holds up no other", "[soe][delivery]") {
+  SoePair pair{{.link = {.delay = 10ms}}};
+  pair.open();
+  bool is_first = true;
+  pair.on_up = [&](muster::byte_view) { return !std::exchange(is_first, false); };
+  for (const Channel channel :
+       {Channel::reliable0, Channel::reliable1, Channel::reliable2, Channel::reliable3}) {
+    REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes("message"), channel) ==
+            EnqueueStatus::queued);
+  }
+  pair.run_for(11ms);
+  CHECK(pair.server.count(Kind::data) == 3);
+  pair.drive();
+  CHECK(pair.server.count(Kind::data) == 4);
+}
+
+TEST_CASE("SOE delivery: encryption may begin, change and end on the way", "[soe][delivery]") {
+  SoePair::Settings settings;
+  settings.link = {.loss = 0.1, .delay = 10ms, .jitter = 5ms};
+  const bool bundles = GENERATE(false, true);
+  settings.client.bundles = settings.server.bundles = bundles;
+  SoePair pair{settings};
+  pair.open();
+  constexpr unsigned channels = 0b0101;
+  for (const std::string name : {"one", "two", "", "three"}) {
+    CHECK(pair.client.mux.set_encryption(pair.at_client, channels, as_bytes(name)));
+    CHECK(pair.server.mux.set_encryption(pair.at_server, channels, as_bytes(name)));
+    for (unsigned i = 0; i < 50; ++i) {
+      for (unsigned channel = 0; channel < 4; ++channel) {
+        const std::string message = name + std::to_string(i);
+        REQUIRE(pair.client.mux.enqueue(pair.at_client, as_bytes(message),
+                                        static_cast<Channel>(channel)) == EnqueueStatus::queued);
+        REQUIRE(pair.server.mux.enqueue(pair.at_server, as_bytes(message),
+                                        static_cast<Channel>(channel)) == EnqueueStatus::queued);
+      }
+    }
+    pair.drive();
+    for (SoeEnd* const end : {&pair.client, &pair.server}) {
+      std::array<unsigned, 4> next{};
+      for (const SoeEvent& event : end->take_events()) {
+        CHECK(event.data == name + std::to_string(next.at(static_cast<unsigned>(event.channel))++));
+      }
+      CHECK(next == std::array<unsigned, 4>{50, 50, 50, 50});
+    }
+  }
+  CHECK_FALSE(pair.client.mux.set_encryption(pair.at_client, 1, Bytes(257)));
 }
