@@ -95,6 +95,21 @@ TEST_CASE("soe receive: what is older than a window is acknowledged too", "[soe]
   }
 }
 
+// Its sender takes 196 for the distance between old and new, and drops its queue when it is told of
+// a packet further than that behind the highest it has been told of.
+TEST_CASE("soe receive: by default nothing is acknowledged that misleads the published crate",
+          "[soe]") {
+  ReceiveWorld w;
+  for (std::int64_t i = 0; i < 10; ++i) CHECK(w.receive(packet(i, "x")) == Outcome::accepted);
+  CHECK(w.channel.take_acknowledge_all(w.now) == 9);
+  for (std::int64_t i = 11; i < 300; ++i) static_cast<void>(w.receive(packet(i, "x")));
+  CHECK(w.receive(packet(9, "x")) == Outcome::duplicate);
+  const Sequences singles = w.take_singles();
+  REQUIRE_FALSE(singles.empty());
+  CHECK(*std::max_element(singles.begin(), singles.end()) - w.channel.take_acknowledge_all(w.now) <=
+        196);
+}
+
 TEST_CASE("soe receive: what is early is acknowledged by itself, at once", "[soe]") {
   ReceiveWorld w;
   CHECK(w.receive(packet(5, "f")) == Outcome::accepted);
