@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the handles on a mailbox share with its loop. What else crosses threads does it with this lock, but for the queue of SOE events.
+// What the handles on a mailbox share with its loop. Here is the only lock of a loop.
 #pragma once
 
 #include <muster/asio/loop.hpp>

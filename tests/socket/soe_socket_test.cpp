@@ -478,8 +478,14 @@ TEST_CASE("soe socket: errors of the system's end no session", "[soe][socket]") 
   for (int i = 0; i < 3; ++i) {
     FailingDatagrams::receive_errors = {ECONNREFUSED, EINTR, ENETDOWN};
     world.bad.enqueue(session, message, Channel::reliable0);
-    REQUIRE(
-        world.run_until([&] { return world.notes.messages == static_cast<std::size_t>(i) + 1; }));
+    const bool has_come =
+        world.run_until([&] { return world.notes.messages == static_cast<std::size_t>(i) + 1; });
+    const soe::SessionStats stats = world.bad.port().mux().stats(session);
+    INFO(world.notes.messages << " of " << i + 1 << ", closed " << world.notes.closes << ", sent "
+                              << stats.packets_sent << ", resent " << stats.packets_resent
+                              << ", in flight " << stats.bytes_in_flight << ", timeouts "
+                              << stats.timeouts);
+    REQUIRE(has_come);
   }
   CHECK((world.notes.of(session).kept.back() == message));
   CHECK(world.notes.closes == 0);
