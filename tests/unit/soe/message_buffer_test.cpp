@@ -45,11 +45,31 @@ TEST_CASE("soe spare buffers: small ones and too many are not kept", "[soe]") {
   SpareBuffers spares;
   spares.give_back({});
   spares.give_back({std::make_unique<std::byte[]>(10), 0});  // of unknown size
-  spares.give_back(buffer(2 * kib));
+  spares.give_back(buffer(4 * kib - 1));
   CHECK(spares.kept() == 0);
+  spares.give_back(buffer(4 * kib));
+  CHECK(spares.kept() == 4 * kib);
   for (int i = 0; i < 100; ++i) spares.give_back(buffer(300 * kib));
   CHECK(spares.kept() <= 8 * kib * kib);
   CHECK(spares.kept() > 7 * kib * kib);
   spares.give_back(buffer(20 * kib * kib));
   CHECK(spares.take(301 * kib, any).bytes == nullptr);
+}
+
+TEST_CASE("soe spare buffers: many small ones do not keep a large one out", "[soe]") {
+  SpareBuffers spares;
+  for (std::uint32_t i = 0; i < 1000; ++i) spares.give_back(buffer(4 * kib + i));
+  CHECK(spares.kept() <= 64 * 5 * kib);  // few, so that one is found soon
+  CHECK(spares.kept() >= 16 * 4 * kib);
+  spares.give_back(buffer(300 * kib));
+  CHECK(spares.take(300 * kib, any).capacity == 300 * kib);
+  CHECK(spares.take(4 * kib + 999, any).capacity == 4 * kib + 999);
+  std::size_t rest = 0;
+  while (true) {
+    const MessageBuffer spare = spares.take(0, any);
+    if (spare.bytes == nullptr) break;
+    rest += spare.capacity;
+  }
+  CHECK(rest > 0);
+  CHECK(spares.kept() == 0);
 }

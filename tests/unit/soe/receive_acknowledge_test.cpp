@@ -149,44 +149,40 @@ TEST_CASE("soe receive: an AcknowledgeAll spares the single ones that it covers"
   CHECK(w.take_singles() == Sequences{2});
 }
 
-TEST_CASE("soe receive: every early packet of a window is told", "[soe]") {
-  Config config;
-  config.receive_window = 30'000;
-  ReceiveWorld w{config};
-  CHECK(w.receive(packet(0, "x")) == Outcome::accepted);
-  CHECK(w.channel.take_acknowledge_all(w.now) == 0);
-  for (std::int64_t i = 2; i < 20'000; ++i) {
-    REQUIRE(w.receive(packet(i, "x")) == Outcome::accepted);
-  }
-  CHECK_FALSE(w.is_all_due());
-  const Sequences told = w.take_singles();
-  CHECK(told.size() == 19'998);
-  CHECK(std::is_sorted(told.begin(), told.end()));
-  CHECK(w.receive(packet(19'999, "x")) == Outcome::duplicate);
-  CHECK(w.take_singles() == Sequences{19'999});
-}
-
 TEST_CASE("soe receive: single acknowledgements are bounded", "[soe]") {
-  Config config;
-  config.acknowledges_each = true;
-  ReceiveWorld w{config};
-  for (std::int64_t i = 0; i < 20'000; ++i) {
-    REQUIRE(w.receive(packet(i, "x")) == Outcome::accepted);
+  for (const std::int64_t window : {1000, 5000}) {
+    Config config;
+    config.receive_window = static_cast<std::uint32_t>(window);
+    config.acknowledge_every = 16'384;
+    ReceiveWorld w{config};
+    // Packets that were early and are not any more, and nobody takes what is to be told.
+    std::int64_t next = 0;
+    for (int round = 0; round < 6; ++round, next += window) {
+      if (round == 5) CHECK(w.is_all_due());  // what found no place
+      for (std::int64_t i = next + window - 1; i >= next; --i) {
+        REQUIRE(w.receive(packet(i, "x")) == Outcome::accepted);
+      }
+      if (round == 0) CHECK_FALSE(w.is_all_due());
+      static_cast<void>(w.take());
+    }
+    // Those who are early when the queue is empty find a place, all of them.
+    static_cast<void>(w.channel.take_acknowledge_all(w.now));
+    CHECK(w.take_singles().empty());
+    for (std::int64_t i = next + window; i > next; --i) {
+      REQUIRE(w.receive(packet(i, "x")) == Outcome::accepted);
+    }
+    CHECK(w.take_singles().size() == config.receive_window);
+    CHECK_FALSE(w.is_all_due());
+    CHECK(w.receive(packet(next + 7, "x")) == Outcome::duplicate);
+    CHECK(w.take_singles() == Sequences{static_cast<std::uint16_t>(next + 7)});
   }
-  const Sequences told = w.take_singles();
-  CHECK(told.size() >= 256);
-  CHECK(told.size() <= 1024);
-  CHECK(std::is_sorted(told.begin(), told.end()));
-  // What was left out the peer sends again.
-  CHECK(w.receive(packet(19'999, "x")) == Outcome::duplicate);
-  CHECK(w.take_singles() == Sequences{19'999});
 }
 
-TEST_CASE("soe receive: too many early ones and none in order", "[soe]") {
+TEST_CASE("soe receive: many early ones and none in order", "[soe]") {
   Config config;
   config.receive_window = 30'000;
   ReceiveWorld w{config};
-  for (std::int64_t i = 1; i < 20'000; ++i) {
+  for (std::int64_t i = 1; i <= 30'000; ++i) {
     REQUIRE(w.receive(packet(i, "x")) == Outcome::accepted);
   }
   CHECK_FALSE(w.channel.has_acknowledge_all());  // of what?

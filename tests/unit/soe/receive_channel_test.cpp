@@ -231,8 +231,9 @@ TEST_CASE("soe receive: messages of fragments", "[soe]") {
       const std::string data = message.substr(sent, 504);
       sent += data.size();
       REQUIRE(w.receive_fragment(packet(sequence++, data)) == Outcome::accepted);
-      // Of later ones the memory of the first is there.
-      if (round == 0) CHECK(w.budget.used <= 64 * 1024 + 2 * sent);
+      // Of the first one, what has come decides; the others find its buffer.
+      const std::size_t most = round == 0 ? std::max<std::size_t>(64 * 1024, 2 * sent) : 200'000;
+      if (w.budget.used > most) FAIL(w.budget.used << " of " << sent);
     }
     CHECK(w.budget.used == 0);
     CHECK(w.take() == Messages{message});
@@ -308,7 +309,7 @@ TEST_CASE("soe receive: what is only announced costs nothing", "[soe]") {
 }
 
 TEST_CASE("soe receive: a message grows up to its length and not beyond", "[soe]") {
-  for (const std::uint32_t length : {16U * 1024U, 16U * 1024U + 1U, 100'000U, 131'072U}) {
+  for (const std::uint32_t length : {64U * 1024U, 64U * 1024U + 1U, 100'000U, 131'072U}) {
     ReceiveWorld w;
     CHECK(w.receive_fragment(first_fragment(0, length, "x")) == Outcome::accepted);
     std::uint32_t missing = length - 1;
