@@ -45,8 +45,8 @@ struct Resources {
   Resources(const Resources&) = delete;
   Resources& operator=(const Resources&) = delete;
 
-  /// Longer datagrams are not taken. The published crate reads 2048 bytes, whatever it announces, and
-  /// so its users could send more than they were allowed to.
+  /// Longer datagrams are not taken. The published crate reads 2048 bytes, whatever it announces,
+  /// and so its users could send more than they were allowed to.
   [[nodiscard]] std::size_t max_datagram() const noexcept {
     return std::max<std::size_t>(config.udp_length, 2048);
   }
