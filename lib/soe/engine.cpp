@@ -85,7 +85,8 @@ class Engine::Impl {
       return std::nullopt;
     }
     if (at != none && answer_again(slots_[at], request->session_id)) return std::nullopt;
-    return Request{at, request->session_id, request->udp_length, request->protocol};
+    return Request{at, request->session_id, request->udp_length, request->receive_window,
+                   request->protocol};
   }
 
   Admission admission_of(std::string_view protocol) const {
@@ -341,7 +342,8 @@ class Engine::Impl {
                        .crc_seed = resources_.random_u32(),
                        .crc_length = resources_.config.crc_length,
                        .compression = resources_.config.compression,
-                       .udp_length = request.udp_length};
+                       .udp_length = request.udp_length,
+                       .receive_window = request.receive_window};
     made.expires = now + resources_.config.half_open_timeout;
     if (admission.verdict == Admission::Verdict::refuse) {
       made.refusal = admission.reason;
@@ -370,13 +372,15 @@ class Engine::Impl {
 
   void respond(std::uint32_t at, const HalfOpen& half_open) {
     const Negotiated& negotiated = half_open.negotiated;
-    push(at, SessionResponse::size, [&](std::byte* out) {
-      return SessionResponse{.session_id = negotiated.session_id,
-                             .crc_seed = negotiated.crc_seed,
-                             .crc_length = negotiated.crc_length,
-                             .compression = negotiated.compression,
-                             .udp_length = resources_.config.udp_length}
-          .encode({out, SessionResponse::size});
+    push(at, SessionResponse::max_size, [&](std::byte* out) {
+      return SessionResponse{
+          .session_id = negotiated.session_id,
+          .crc_seed = negotiated.crc_seed,
+          .crc_length = negotiated.crc_length,
+          .compression = negotiated.compression,
+          .udp_length = resources_.config.udp_length,
+          .receive_window = resources_.window_for(negotiated.receive_window != 0)}
+          .encode({out, SessionResponse::max_size});
     });
     if (half_open.refusal == DisconnectReason::none) return;
     const Framing framing = half_open.framing(resources_.config.udp_length);

@@ -5,6 +5,7 @@
 #include <muster/bytes.hpp>
 #include <muster/soe/crc32.hpp>
 #include <muster/soe/op_code.hpp>
+#include <muster/soe/packet.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,9 @@ struct Framing {
   std::uint8_t crc_length = 0;      ///< 0 to 4
   bool has_flag = false;            ///< a compression flag follows the op code
   std::uint16_t max_datagram = 64;  ///< bytes that both ends take
+
+  /// How far ahead of the oldest that it misses the peer keeps packets.
+  std::uint16_t peer_window = usual_receive_window;
 
   /// Bytes in front of a body.
   [[nodiscard]] std::size_t head() const noexcept { return has_flag ? 3 : 2; }

@@ -30,6 +30,7 @@ struct HalfOpen {
     framing.has_flag = negotiated.compression;
     framing.max_datagram = static_cast<std::uint16_t>(
         negotiated.udp_length < own_udp_length ? negotiated.udp_length : own_udp_length);
+    framing.peer_window = peer_window_of(negotiated);
     return framing;
   }
 };

@@ -26,6 +26,20 @@ std::optional<Packet> if_complete(const ByteReader& reader, const Packet& packet
   return reader.ok() ? std::optional{packet} : std::nullopt;
 }
 
+// What we say to our like, behind everything else.
+constexpr std::uint16_t window_mark = 0x6d75;  // "mu"
+
+std::uint16_t read_window(ByteReader& reader) noexcept {
+  return reader.remaining() == 4 && reader.u16_be() == window_mark ? reader.u16_be()
+                                                                   : std::uint16_t{0};
+}
+
+void write_window(ByteWriter& writer, std::uint16_t window) {
+  if (window == 0) return;
+  writer.u16_be(window_mark);
+  writer.u16_be(window);
+}
+
 std::size_t size_of(const ByteWriter& writer) noexcept { return writer.ok() ? writer.size() : 0; }
 
 }  // namespace
@@ -41,6 +55,8 @@ std::optional<SessionRequest> SessionRequest::decode(byte_view datagram) noexcep
   const std::size_t end = text.find('\0');
   if (end == std::string_view::npos) return std::nullopt;
   packet.protocol = text.substr(0, end);
+  ByteReader behind{as_bytes(text.substr(end + 1))};
+  packet.receive_window = read_window(behind);
   return packet;
 }
 
@@ -53,6 +69,7 @@ std::size_t SessionRequest::encode(mutable_byte_view out) const noexcept {
   writer.u32_be(udp_length);
   writer.text(protocol);
   writer.u8(0);
+  write_window(writer, receive_window);
   return size_of(writer);
 }
 
@@ -67,7 +84,8 @@ std::optional<SessionResponse> SessionResponse::decode(byte_view datagram) noexc
   packet.unknown = reader.u8();
   packet.udp_length = reader.u32_be();
   packet.version = reader.u32_be();
-  if (packet.crc_length > max_crc_length) return std::nullopt;
+  if (packet.crc_length > max_crc_length || !reader.ok()) return std::nullopt;
+  packet.receive_window = read_window(reader);
   return if_complete(reader, packet);
 }
 
@@ -81,6 +99,7 @@ std::size_t SessionResponse::encode(mutable_byte_view out) const noexcept {
   writer.u8(unknown);
   writer.u32_be(udp_length);
   writer.u32_be(version);
+  write_window(writer, receive_window);
   return size_of(writer);
 }
 

@@ -51,6 +51,11 @@ struct Resources {
     return std::max<std::size_t>(config.udp_length, 2048);
   }
 
+  /// What a response says of our window, to a client that has said its own.
+  [[nodiscard]] std::uint16_t window_for(bool has_said) const noexcept {
+    return has_said ? static_cast<std::uint16_t>(config.receive_window) : std::uint16_t{0};
+  }
+
   void count(Drop drop) noexcept { ++totals.drops[static_cast<std::size_t>(drop)]; }
 
   [[nodiscard]] std::uint32_t random_u32() noexcept {

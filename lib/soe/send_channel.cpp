@@ -205,7 +205,7 @@ void SendChannel::seal(const SendContext& context, Packet& packet, std::size_t b
 }
 
 Packet* SendChannel::next_unsent(const SendContext& context) {
-  if (!has_unsent(context.config)) return nullptr;
+  if (!has_unsent(context.config, context.framing)) return nullptr;
   if (is_growing_ && next_ == end_ - 1) seal_last(context);
   return at(next_);
 }

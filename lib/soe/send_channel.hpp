@@ -8,7 +8,6 @@
 #include <muster/soe/rc4.hpp>
 #include <muster/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -70,8 +69,8 @@ class SendChannel {
   }
 
   /// The next packet that has not been sent yet and that the window admits, or null. What was
-  /// acknowledged out of turn does not count in the window; but what comes too far ahead of the
-  /// oldest would find no place with the peer, who is thought to have our `receive_window`.
+  /// acknowledged out of turn does not count in the window; but what lies too far ahead of the
+  /// oldest would find no place with the peer.
   [[nodiscard]] Packet* next_unsent(const SendContext& context);
   void sent_first() noexcept {
     ++next_;
@@ -92,9 +91,9 @@ class SendChannel {
 
   /// Whether everything has been acknowledged.
   [[nodiscard]] bool is_empty() const noexcept { return first_ == end_; }
-  [[nodiscard]] bool has_unsent(const Config& config) const noexcept {
+  [[nodiscard]] bool has_unsent(const Config& config, const Framing& framing) const noexcept {
     return next_ < end_ && unacknowledged_ < config.send_window &&
-           next_ - first_ < std::max(config.send_window, config.receive_window);
+           next_ - first_ <= framing.peer_window;
   }
 
   /// The oldest packet that was sent and is not acknowledged, or null.

@@ -64,6 +64,8 @@ void Session::adopt(const Negotiated& negotiated) noexcept {
   framing_.has_flag = negotiated.compression;
   framing_.max_datagram =
       static_cast<std::uint16_t>(std::min(negotiated.udp_length, resources_.config.udp_length));
+  says_window_ = negotiated.receive_window != 0;
+  framing_.peer_window = peer_window_of(negotiated);
   state_ = State::open;
 }
 
@@ -199,7 +201,7 @@ Session::Intake Session::receive_response(byte_view datagram, time_point now) {
     return drop(Drop::bad_request);
   }
   adopt({session_id_, response->crc_seed, response->crc_length, response->compression,
-         response->udp_length});
+         response->udp_length, response->receive_window});
   protocol_.reset();
   heard(now);
   last_probe_ = now - probe_interval;  // it may ask at once
@@ -475,8 +477,12 @@ void Session::push_contextless(const Handshake& packet) {
 }
 
 void Session::send_request() {
-  push_contextless(
-      SessionRequest{protocol_version, session_id_, resources_.config.udp_length, *protocol_});
+  const std::uint32_t window = resources_.config.receive_window;
+  push_contextless(SessionRequest{
+      .session_id = session_id_,
+      .udp_length = resources_.config.udp_length,
+      .protocol = *protocol_,
+      .receive_window = static_cast<std::uint16_t>(window == usual_receive_window ? 0 : window)});
 }
 
 void Session::answer_again() {
@@ -485,7 +491,8 @@ void Session::answer_again() {
                                    .crc_seed = crc_seed_,
                                    .crc_length = framing_.crc_length,
                                    .compression = framing_.has_flag,
-                                   .udp_length = resources_.config.udp_length});
+                                   .udp_length = resources_.config.udp_length,
+                                   .receive_window = resources_.window_for(says_window_)});
 }
 
 void Session::send_heartbeat(time_point now) {
@@ -522,7 +529,7 @@ void Session::send_net_status(time_point now) {
 
 bool Session::has_unsent() const noexcept {
   return std::any_of(channels_.begin(), channels_.end(), [this](const auto& channel) {
-    return channel && channel->send.has_unsent(resources_.config);
+    return channel && channel->send.has_unsent(resources_.config, framing_);
   });
 }
 

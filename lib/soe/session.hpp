@@ -32,8 +32,13 @@ struct Negotiated {
   std::uint32_t crc_seed = 0;
   std::uint8_t crc_length = 0;
   bool compression = false;
-  std::uint32_t udp_length = 0;  ///< the peer's
+  std::uint32_t udp_length = 0;      ///< the peer's
+  std::uint16_t receive_window = 0;  ///< the peer's; 0: it did not say
 };
+
+[[nodiscard]] inline std::uint16_t peer_window_of(const Negotiated& negotiated) noexcept {
+  return negotiated.receive_window != 0 ? negotiated.receive_window : usual_receive_window;
+}
 
 /// A client's session from its request on, or a server's from the first packet that proves that the
 /// client has the response.
@@ -166,6 +171,7 @@ class Session {
   State state_ = State::connecting;
   bool is_client_;
   bool wants_writable_ = false;
+  bool says_window_ = false;           // the peer has said its own
   bool has_acknowledgements_ = false;  // in this batch
   DisconnectReason close_reason_ = DisconnectReason::none;
   std::uint8_t next_channel_ = 0;  // takes the first turn

@@ -227,7 +227,7 @@ TEST_CASE("soe socket: a hundred sessions, of mixed sizes", "[soe][socket]") {
   CHECK(world.is_in_order());
 }
 
-TEST_CASE("soe socket: while it is paused nothing is told and nothing spins; then all comes",
+TEST_CASE("soe socket: while it is paused nothing is told and nothing spins, then all comes",
           "[soe][socket]") {
   SoeWorld world{each_backend()};
   const SessionId session = world.open();

@@ -171,7 +171,7 @@ TEST_CASE("SOE handshake: the server says what it was configured to", "[soe][han
   REQUIRE(server.sent.size() == 1);
   const auto response = SessionResponse::decode(server.sent[0].bytes);
   REQUIRE(response);
-  CHECK(server.sent[0].bytes.size() == SessionResponse::size);
+  CHECK(server.sent[0].bytes.size() == 21);
   CHECK(response->session_id == 77);
   CHECK(response->crc_length == config.crc_length);
   CHECK(response->compression == config.compression);
@@ -967,4 +967,55 @@ TEST_CASE("SOE handshake: UnknownSender without end does nothing while the peer 
   // It asks, but not with each.
   CHECK(probes >= 20);
   CHECK(probes <= 60);
+}
+
+// Peers differ in how far ahead of a missing packet they keep others. What is sent beyond that is
+// thrown away, and taken for lost.
+TEST_CASE("SOE handshake: ends of ours say how far ahead they keep packets", "[soe][handshake]") {
+  Config client = Config{};
+  Config server = Config::for_own_ends();
+  client.protocols = server.protocols = {"game"};
+  server.pacing = muster::soe::Pacing::fixed_window;
+  const bool is_told = GENERATE(false, true);
+  if (is_told) client.receive_window = 300;
+  muster::SeededEntropy entropy{3};
+  const muster::time_point now = muster::time_point{} + 1h;
+  muster::SoeMultiplexer<> asks{client, entropy, now};
+  muster::SoeMultiplexer<> answers{server, entropy, now};
+  const muster::Address at_client = muster::Address::v4(0x7f000001, 1);
+  const muster::Address at_server = muster::Address::v4(0x7f000001, 2);
+  const auto carry = [&](auto& from, const auto& sender, auto& to) {
+    std::vector<std::size_t> sizes;
+    for (muster::SoeMultiplexer<>::Transmit transmit; from.poll_transmit(transmit);) {
+      for (const muster::byte_view datagram : transmit.datagrams) {
+        std::vector<std::byte> bytes{datagram.begin(), datagram.end()};
+        sizes.push_back(bytes.size());
+        to.receive(sender, bytes, now);
+      }
+    }
+    return sizes;
+  };
+  REQUIRE(asks.connect(at_server, "game", now));
+  CHECK(carry(asks, at_client, answers) == std::vector<std::size_t>{is_told ? 23U : 19U});
+  CHECK(carry(answers, at_server, asks) == std::vector<std::size_t>{is_told ? 25U : 21U});
+  muster::soe::Event event;
+  REQUIRE(asks.poll_event(event));
+  REQUIRE(asks.enqueue(event.session, muster::as_bytes("hello")) ==
+          muster::soe::EnqueueStatus::queued);
+  asks.advance(now);
+  carry(asks, at_client, answers);
+  muster::soe::SessionId session;
+  while (answers.poll_event(event)) session = event.session;
+  // Not acknowledged, the server sends what the client can keep and no more.
+  const std::vector<std::byte> message(server.udp_length);
+  for (int i = 0; i < 300; ++i) {
+    REQUIRE(answers.enqueue(session, message) == muster::soe::EnqueueStatus::queued);
+  }
+  for (int ms = 0; ms < 20; ++ms) {
+    answers.advance(now + ms * 1ms);
+    carry(answers, at_server, asks);
+    while (asks.poll_event(event)) {
+    }
+  }
+  CHECK(answers.stats(session).packets_sent == (is_told ? 301U : 196U));
 }

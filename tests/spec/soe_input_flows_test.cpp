@@ -231,7 +231,7 @@ TEST_CASE("soe input flow: giant total length", "[soe]") {
   // 4 GiB are more than any message may have.
   Flow{"giant total length"}.at(0, {true, {}, {}}).run();
 }
-TEST_CASE("soe input flow: sequence without data; one byte body", "[soe]") {
+TEST_CASE("soe input flow: sequence without data, one byte body", "[soe]") {
   // No data is no message; and a body that cannot hold its sequence is a fault.
   Flow{"sequence without data; one byte body"}.at(0, {false, {}, {}}).at(1, {true, {}, {}}).run();
 }

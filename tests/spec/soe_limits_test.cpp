@@ -205,7 +205,9 @@ TEST_CASE("SOE limits: what is not polled stays, and advance adds nothing to tho
   Config config;
   config.send_window = 32767;
   config.send_budget = 64 << 20;
-  SoeTalk talk{Role::server, config};
+  SoePeer player;
+  player.receive_window = 32767;
+  SoeTalk talk{Role::server, config, player};
   constexpr unsigned messages = 30'000;
   for (unsigned i = 0; i < messages; ++i) {
     REQUIRE(talk.end.mux.enqueue(talk.session, as_bytes("m")) == EnqueueStatus::queued);
@@ -294,6 +296,7 @@ TEST_CASE("SOE limits: what came early shares the budget, and gives it back", "[
   Config config;
   config.max_message = 64'000;
   config.reassembly_budget = 64'000;
+  config.receive_window = 256;
   SoeTalk talk{Role::server, config};
   for (int round = 0; round < 5; ++round) {
     const std::uint64_t before = talk.end.dropped(Drop::no_memory);

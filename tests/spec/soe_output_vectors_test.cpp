@@ -44,6 +44,7 @@ TEST_CASE("SOE vectors: output_fragmentation", "[soe]") {
     INFO(each.at("app_data") << ", " << each.at("max_data_length") << ", " << each.at("rc4_key"));
     SendWorld world{each.at("max_data_length").get<std::size_t>()};
     world.config.send_window = 32767;
+    world.framing.peer_window = 32767;
     if (!each.at("rc4_key").is_null()) {
       const soe::Rc4 cipher{test::from_hex(each.at("rc4_key").get<std::string>())};
       world.channel.set_cipher(&cipher);

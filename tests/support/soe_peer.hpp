@@ -40,13 +40,15 @@ class SoePeer {
   std::uint8_t crc_length = 2;
   bool compression = false;
   std::uint32_t udp_length = 512;
+  std::uint16_t receive_window = 0;  ///< 0: not said
   std::uint32_t version = muster::soe::protocol_version;
   std::string protocol = "game";
 
   // Handshake.
 
   [[nodiscard]] Bytes request() const {
-    return encoded(muster::soe::SessionRequest{version, session_id, udp_length, protocol});
+    return encoded(
+        muster::soe::SessionRequest{version, session_id, udp_length, protocol, receive_window});
   }
   [[nodiscard]] Bytes response() const {
     return encoded(muster::soe::SessionResponse{.session_id = session_id,

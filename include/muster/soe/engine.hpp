@@ -92,7 +92,8 @@ class Engine {
     std::uint32_t slot = none;  ///< where the address leads now
     std::uint32_t session_id = 0;
     std::uint32_t udp_length = 0;
-    std::string_view protocol;  ///< of the datagram
+    std::uint16_t receive_window = 0;  ///< 0: not said
+    std::string_view protocol;         ///< of the datagram
   };
   [[nodiscard]] std::optional<Request> screen_request(std::uint32_t slot, std::uint64_t host_hash,
                                                       byte_view datagram, time_point now);

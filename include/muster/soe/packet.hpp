@@ -25,12 +25,19 @@ namespace muster::soe {
 inline constexpr std::uint32_t protocol_version = 3;
 
 /// Asks for a session. A whole datagram.
+/// How far ahead of the oldest missing packet a peer is thought to keep others, if it does not say:
+/// the least of what the peers of the protocol do.
+inline constexpr std::uint16_t usual_receive_window = 195;
+
 struct SessionRequest {
   std::uint32_t version = protocol_version;
   std::uint32_t session_id = 0;
   std::uint32_t udp_length = 0;  ///< the largest datagram that the client takes, in bytes
   std::string_view
       protocol{};  ///< the application's, to be compared byte by byte; of `decode`: in the input
+  /// How far ahead the client keeps packets; 0: it does not say, `usual_receive_window`. Ours only:
+  /// "mu" and two bytes behind the name's zero, where other servers do not look.
+  std::uint16_t receive_window = 0;
 
   /// Nothing also if the protocol's terminating zero is missing, as it is in version 2.
   [[nodiscard]] static std::optional<SessionRequest> decode(byte_view datagram) noexcept;
@@ -41,7 +48,7 @@ struct SessionRequest {
 
 /// Grants a session. A whole datagram.
 struct SessionResponse {
-  static constexpr std::size_t size = 21;  ///< in bytes
+  static constexpr std::size_t max_size = 25;  ///< in bytes; 21 without the window
 
   std::uint32_t session_id = 0;  ///< the request's
   std::uint32_t crc_seed = 0;
@@ -50,6 +57,9 @@ struct SessionResponse {
   std::uint8_t unknown = 0;      ///< a second encryption pass in some games
   std::uint32_t udp_length = 0;  ///< the largest datagram that the server takes, in bytes
   std::uint32_t version = protocol_version;
+
+  /// As the request's; only for a client that has said its own.
+  std::uint16_t receive_window = 0;
 
   /// Nothing also if the checksum would have more than 4 bytes.
   [[nodiscard]] static std::optional<SessionResponse> decode(byte_view datagram) noexcept;

@@ -60,6 +60,20 @@ TEST_CASE("packet: session request", "[soe][packet]") {
     REQUIRE(decoded);
     CHECK(decoded->protocol == "\x80\xff");
   }
+  SECTION("a window behind the name, of our like") {
+    const SessionRequest ours{
+        .session_id = 1, .udp_length = 512, .protocol = "ABCD", .receive_window = 0x0102};
+    CHECK(encoded(ours) == "000100000003000000010000020041424344006d750102");
+    const auto bytes = from_hex(encoded(ours));
+    const auto decoded = SessionRequest::decode(bytes);
+    REQUIRE(decoded);
+    CHECK(decoded->receive_window == 0x0102);
+    CHECK(decoded->protocol == "ABCD");
+    const auto foreign =
+        SessionRequest::decode(from_hex("000100000003000000010000020041424344006d7501"));
+    REQUIRE(foreign);
+    CHECK(foreign->receive_window == 0);
+  }
   SECTION("a name without an end") {
     CHECK_FALSE(SessionRequest::decode(from_hex("000100000003000000010000020041424344")));
   }
@@ -85,8 +99,24 @@ TEST_CASE("packet: session response", "[soe][packet]") {
                                  .udp_length = 1400,
                                  .version = 3};
   CHECK(encoded(response) == "000200000001deadbeef0401070000057800000003");
-  check_sizes(response, SessionResponse::size, SessionResponse::size);
+  check_sizes(response, 21, 21);
 
+  SECTION("a window behind the rest, of our like") {
+    SessionResponse ours = response;
+    ours.receive_window = 4096;
+    CHECK(encoded(ours) == "000200000001deadbeef04010700000578000000036d751000");
+    CHECK(encoded(ours).size() == 2 * SessionResponse::max_size);
+    const auto decoded = SessionResponse::decode(from_hex(encoded(ours)));
+    REQUIRE(decoded);
+    CHECK(decoded->receive_window == 4096);
+    // What else may lie there is nobody's window.
+    for (const char* other : {"6d75", "6e751000", "6d75100000", "00000000"}) {
+      const std::string hex = std::string{"000200000001deadbeef0401070000057800000003"} + other;
+      const auto foreign = SessionResponse::decode(from_hex(hex));
+      REQUIRE(foreign);
+      CHECK(foreign->receive_window == 0);
+    }
+  }
   SECTION("any boolean but zero is true") {
     const auto decoded =
         SessionResponse::decode(from_hex("000200000001deadbeef04ff000000057800000003"));
