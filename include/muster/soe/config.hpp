@@ -79,7 +79,8 @@ struct Config {
 
   /// How far ahead of the oldest missing one a packet is kept, and acknowledged. The published
   /// crate keeps 256; but its sender takes an acknowledgement that lies more than 196 behind the
-  /// highest it has seen for one that is 65536 further, and drops all that it has queued.
+  /// highest it has seen for one that is 65536 further, and drops all that it has queued. Another
+  /// number than the default is told to peers of ours, who send no more than fits.
   std::uint32_t receive_window = 195;
 
   /// When in-order packets are acknowledged: with the first `advance` when the last time was longer
