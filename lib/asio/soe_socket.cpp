@@ -159,7 +159,7 @@ void SoeSocket::Impl::wait_for_room() {
 
 void SoeSocket::Impl::on_opened(soe::SessionId session, const Address& remote, time_point now) {
   handler_.on_opened(session, remote, now);
-  drain(session);
+  drain(session, false, now);
 }
 
 void SoeSocket::Impl::on_data(soe::SessionId session, byte_view data, soe::Channel channel,
@@ -168,9 +168,7 @@ void SoeSocket::Impl::on_data(soe::SessionId session, byte_view data, soe::Chann
 }
 
 void SoeSocket::Impl::on_writable(soe::SessionId session, time_point now) {
-  const auto found = waiting_.find(pack(session));
-  const bool is_told = found != waiting_.end() && found->second.is_told;
-  if (drain(session) && is_told) handler_.on_writable(session, now);
+  drain(session, true, now);
 }
 
 void SoeSocket::Impl::on_closed(soe::SessionId session, const Address& remote,
@@ -211,25 +209,27 @@ void SoeSocket::Impl::close_after_parcels(soe::SessionId session, soe::Disconnec
   }
 }
 
-bool SoeSocket::Impl::drain(soe::SessionId session) {
+void SoeSocket::Impl::drain(soe::SessionId session, bool has_room, time_point now) {
   const auto found = waiting_.find(pack(session));
-  if (found == waiting_.end()) return true;
-  Waiting& waiting = found->second;
-  while (!waiting.parcels.empty()) {
-    const SoeParcel& next = waiting.parcels.front();
+  if (found == waiting_.end()) return;
+  auto& parcels = found->second.parcels;
+  while (!parcels.empty()) {
+    const SoeParcel& next = parcels.front();
     if (port_.enqueue(session, next.message(), next.channel()) == soe::EnqueueStatus::over_budget) {
       break;
     }
-    waiting.parcels.pop_front();
+    parcels.pop_front();
   }
-  const bool is_drained = waiting.parcels.empty();
-  if (is_drained) {
-    const auto closes = waiting.closes;
+  bool is_told = found->second.is_told;
+  if (!parcels.empty() || (is_told && !has_room)) {
+    is_told = false;  // later
+  } else {
+    const auto closes = found->second.closes;
     waiting_.erase(found);
     if (closes) close(session, *closes);
   }
   tell_of_room(session);
-  return is_drained;
+  if (is_told) handler_.on_writable(session, now);
 }
 
 // Of whoever was refused for want of a share.

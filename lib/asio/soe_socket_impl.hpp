@@ -83,9 +83,8 @@ class SoeSocket::Impl final : Timed, Watched, Finisher, SoeHandler {
   void list_unread();
   void wait_for_room();
 
-  /// Hands over what waits for a session.
-  /// @return whether nothing waits any more
-  bool drain(soe::SessionId session);
+  /// Hands over what waits for a session, and tells of room where it is missed.
+  void drain(soe::SessionId session, bool has_room, time_point now);
   void tell_of_room(soe::SessionId session);
   void tell_of_room(SoeGate& gate);
 

@@ -297,16 +297,19 @@ TEST_CASE("soe socket: the handler is told when there is room again", "[soe][soc
   SoeOptions options = soe_options();
   options.protocol.send_budget = 256 * 1024;
   SoeWorld world{each_backend(), options};
-  const SessionId session = world.open();
   world.client->notes.keeps = world.server->notes.keeps = false;
+  world.server->notes.echo = {};
   std::size_t sent = 0;
   const auto message = soe_bytes(1, 10'000);
   const auto fill = [&](SessionId to) {
     while (sent < 500 && world.client->socket.enqueue(to, message) == EnqueueStatus::queued) ++sent;
   };
   world.client->notes.when_writable = fill;
-  world.server->notes.echo = {};
-  fill(session);
+  // From a handler, also of the opening, and from outside.
+  const bool from_outside = GENERATE(true, false);
+  if (!from_outside) world.client->notes.when_opened = fill;
+  const SessionId session = world.open();
+  if (from_outside) fill(session);
   CHECK(sent < 30);
   CHECK(world.client->socket.enqueue(session, soe_bytes(1, 300'000)) == EnqueueStatus::too_large);
   REQUIRE(world.run_until([&] { return world.server->notes.messages == 500; }));
