@@ -471,11 +471,11 @@ TEST_CASE("soe socket: groups that are refused leave one by one", "[soe][socket]
 TEST_CASE("soe socket: errors of the system's end no session", "[soe][socket]") {
   FailingWorld world{each_backend()};
   const SessionId session = world.open_bad();
-  std::size_t calls = 0;
+  SeededEntropy chance{GENERATE(1, 2, 3)};
   FailingDatagrams::when_sending = [&](const msghdr&) {
     constexpr std::array errors{ENETUNREACH, EPERM, ENOBUFS, EHOSTUNREACH};
-    ++calls;
-    return calls % 5 == 0 ? errors[calls / 5 % errors.size()] : 0;
+    const std::uint64_t number = chance.next_u64();
+    return number % 10 == 0 ? errors[number / 10 % errors.size()] : 0;
   };
   const auto message = soe_bytes(1, 200'000);
   for (int i = 0; i < 3; ++i) {
