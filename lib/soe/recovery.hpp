@@ -99,6 +99,9 @@ class Recovery {
     std::uint64_t acknowledged = 0;
   };
   [[nodiscard]] Stats stats() const noexcept;
+
+  /// How often nothing was acknowledged in time: probes and timeouts.
+  [[nodiscard]] std::uint32_t silences() const noexcept { return probe_count_ + timeout_count_; }
   [[nodiscard]] const Pacer& pacer() const noexcept { return pacer_; }
 
  private:

@@ -17,6 +17,10 @@ constexpr std::size_t total_size = 4;  // of the total length in a first fragmen
 constexpr std::size_t marker_size = 2;
 constexpr std::array<std::byte, marker_size> bundle_marker{std::byte{0x00}, std::byte{0x19}};
 
+// Other receivers of the protocol keep at least 256 packets from the one that is missing on, and
+// senders stop at 196 that are not acknowledged.
+constexpr std::int64_t most_beyond_window = 60;
+
 // What a receiver would take for a bundle.
 bool looks_like_bundle(byte_view message) noexcept {
   return message.size() > marker_size && message[0] == bundle_marker[0] &&
@@ -205,7 +209,19 @@ void SendChannel::seal(const SendContext& context, Packet& packet, std::size_t b
 }
 
 Packet* SendChannel::next_unsent(const SendContext& context) {
-  if (!has_unsent(context.config, context.framing)) return nullptr;
+  return has_unsent(context.config, context.framing) ? next(context) : nullptr;
+}
+
+Packet* SendChannel::next_beyond_window(const SendContext& context) {
+  const std::int64_t kept =
+      std::int64_t{context.framing.peer_window} + 1 +
+      (context.framing.peer_window == usual_receive_window ? most_beyond_window : std::int64_t{0});
+  const std::int64_t most =
+      std::min(kept, std::int64_t{context.config.send_window} + most_beyond_window);
+  return next_ < end_ && next_ - first_ < most ? next(context) : nullptr;
+}
+
+Packet* SendChannel::next(const SendContext& context) {
   if (is_growing_ && next_ == end_ - 1) seal_last(context);
   return at(next_);
 }

@@ -72,6 +72,11 @@ class SendChannel {
   /// acknowledged out of turn does not count in the window; but what lies too far ahead of the
   /// oldest would find no place with the peer.
   [[nodiscard]] Packet* next_unsent(const SendContext& context);
+
+  /// The next packet that has not been sent yet, though the window is full, or null. A peer that
+  /// holds what it has would take it; few go so far ahead.
+  [[nodiscard]] Packet* next_beyond_window(const SendContext& context);
+
   void sent_first() noexcept {
     ++next_;
     ++unacknowledged_;
@@ -114,6 +119,7 @@ class SendChannel {
   }
   Packet& append_packet(const SendContext& context);
   void reserve(std::size_t packets);
+  [[nodiscard]] Packet* next(const SendContext& context);
   std::byte* append_item(std::byte* out, byte_view message, bool has_escape) noexcept;
   EnqueueStatus enqueue_fragments(const SendContext& context, byte_view message, byte_view prefix);
   void grow(Packet& last, std::size_t bytes) noexcept {

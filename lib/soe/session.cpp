@@ -542,6 +542,7 @@ void Session::flush(time_point now) {
   for (unsigned number = 0; number < reliable_channel_count; ++number) {
     if (channels_[number]) flush_acknowledgements(builder, number, has_data, now);
   }
+  if (std::exchange(is_silence_, false)) send_news(builder, now);
   if (has_data) flush_packets(builder, now);
   builder.flush();
   if (state_ == State::closing && queued_bytes_ == 0) end(close_reason_, false, true);
@@ -594,6 +595,21 @@ void Session::flush_packets(DatagramBuilder& builder, time_point now) {
     const bool has_more = recovery_.first_lost() != nullptr || has_unsent();
     recovery_.on_sent(*packet, now, !has_more);
     if (!has_more) return;
+  }
+}
+
+// The published crate says nothing, in most cases, to what it has already: when its last
+// acknowledgement got lost, it can be asked for ever. Only something new makes it say how far it
+// is. So with a probe something new leaves too, whatever the window and the pace say, as RFC 8985
+// section 7.3 wants it.
+void Session::send_news(DatagramBuilder& builder, time_point now) {
+  for (const auto& channel : channels_) {
+    if (!channel || channel->send.oldest() == nullptr) continue;
+    if (Packet* const packet = channel->send.next_beyond_window(send_context())) {
+      send_packet(builder, *packet, now);
+      channel->send.sent_first();
+      recovery_.on_sent(*packet, now, false);
+    }
   }
 }
 

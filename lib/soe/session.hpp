@@ -95,7 +95,11 @@ class Session {
   void advance_life(time_point now);
 
   /// Losses, probes, late acknowledgements: `flush` follows.
-  void advance_transport(time_point now) { recovery_.advance(now); }
+  void advance_transport(time_point now) {
+    const std::uint32_t silences = recovery_.silences();
+    recovery_.advance(now);
+    if (recovery_.silences() != silences) is_silence_ = true;
+  }
 
   [[nodiscard]] time_point life_deadline() const noexcept;
   [[nodiscard]] time_point transport_deadline() const noexcept;
@@ -157,6 +161,7 @@ class Session {
   void flush_acknowledgements(DatagramBuilder& builder, unsigned number, bool with_data,
                               time_point now);
   void flush_packets(DatagramBuilder& builder, time_point now);
+  void send_news(DatagramBuilder& builder, time_point now);
   void send_packet(DatagramBuilder& builder, Packet& packet, time_point now);
   void add_rides(DatagramBuilder& builder, const Packet& packet, time_point now);
   [[nodiscard]] Packet* next_packet(bool& is_new) noexcept;
@@ -172,6 +177,7 @@ class Session {
   bool is_client_;
   bool wants_writable_ = false;
   bool says_window_ = false;           // the peer has said its own
+  bool is_silence_ = false;            // nothing was acknowledged in time
   bool has_acknowledgements_ = false;  // in this batch
   DisconnectReason close_reason_ = DisconnectReason::none;
   std::uint8_t next_channel_ = 0;  // takes the first turn
