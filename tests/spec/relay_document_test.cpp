@@ -9,6 +9,7 @@
 #include <muster/relay/service.hpp>
 
 #include "support/catch.hpp"
+#include "support/document.hpp"
 #include "support/vectors.hpp"
 
 #include <chrono>
@@ -26,50 +27,16 @@ namespace error_text = muster::relay::error_text;
 
 namespace {
 
-using Row = std::vector<std::string>;
+using test::Row;
+using test::without_backticks;
 
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return std::string{text.substr(first, text.find_last_not_of(' ') - first + 1)};
+const test::Document& document() {
+  static const test::Document document{"../../docs/protocol/relay.md"};
+  return document;
 }
 
-const std::string& page() {
-  static const std::string text = test::read_data_file("../../docs/protocol/relay.md");
-  return text;
-}
-
-// The cells of the table whose header row begins with these cells; of several, the first behind a
-// heading.
 std::vector<Row> table(const std::string& header, const std::string& heading = "# ") {
-  std::vector<Row> rows;
-  std::istringstream lines{page()};
-  bool is_behind_heading = false;
-  bool is_inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (!is_inside) {
-      is_behind_heading = is_behind_heading || line.starts_with(heading);
-      is_inside = is_behind_heading && line.starts_with(header);
-      continue;
-    }
-    if (!line.starts_with("|")) break;
-    if (line.starts_with("|---")) continue;
-    Row row;
-    for (std::size_t at = 1; at < line.size();) {
-      const std::size_t end = line.find('|', at);
-      row.push_back(trimmed(std::string_view{line}.substr(at, end - at)));
-      at = end == std::string::npos ? line.size() : end + 1;
-    }
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-std::string without_backticks(const std::string& cell) {
-  REQUIRE(cell.size() >= 2);
-  REQUIRE(cell.front() == '`');
-  REQUIRE(cell.back() == '`');
-  return cell.substr(1, cell.size() - 2);
+  return document().table(header, heading);
 }
 
 }  // namespace
@@ -259,7 +226,7 @@ TEST_CASE("relay document: its worked examples are what the code writes", "[rela
 
 TEST_CASE("relay document: its lists of games are what the code reads", "[relay][document]") {
   std::vector<std::string> lists;
-  std::istringstream lines{page()};
+  std::istringstream lines{document().text()};
   bool is_inside = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("    [{")) {
