@@ -157,24 +157,23 @@ void SoeSocket::Impl::wait_for_room() {
   if (!is_watched_ && !watch() && is_paused_) loop_.poller->stop_read(fd);
 }
 
-void SoeSocket::Impl::on_opened(soe::SessionId session, const Address& remote, time_point now) {
-  handler_.on_opened(session, remote, now);
-  drain(session, false, now);
+// The port's clock runs on within a pass; what else the pass calls has the pass's time.
+void SoeSocket::Impl::on_opened(soe::SessionId session, const Address& remote, time_point) {
+  handler_.on_opened(session, remote, loop_.now);
+  drain(session, false);
 }
 
 void SoeSocket::Impl::on_data(soe::SessionId session, byte_view data, soe::Channel channel,
-                              time_point now) {
-  handler_.on_data(session, data, channel, now);
+                              time_point) {
+  handler_.on_data(session, data, channel, loop_.now);
 }
 
-void SoeSocket::Impl::on_writable(soe::SessionId session, time_point now) {
-  drain(session, true, now);
-}
+void SoeSocket::Impl::on_writable(soe::SessionId session, time_point) { drain(session, true); }
 
 void SoeSocket::Impl::on_closed(soe::SessionId session, const Address& remote,
-                                soe::DisconnectReason reason, bool by_peer, time_point now) {
+                                soe::DisconnectReason reason, bool by_peer, time_point) {
   waiting_.erase(pack(session));
-  handler_.on_closed(session, remote, reason, by_peer, now);
+  handler_.on_closed(session, remote, reason, by_peer, loop_.now);
 }
 
 void SoeSocket::Impl::connect_or_say(const Address& to, std::string_view protocol) {
@@ -209,7 +208,7 @@ void SoeSocket::Impl::close_after_parcels(soe::SessionId session, soe::Disconnec
   }
 }
 
-void SoeSocket::Impl::drain(soe::SessionId session, bool has_room, time_point now) {
+void SoeSocket::Impl::drain(soe::SessionId session, bool has_room) {
   const auto found = waiting_.find(pack(session));
   if (found == waiting_.end()) return;
   auto& parcels = found->second.parcels;
@@ -229,7 +228,7 @@ void SoeSocket::Impl::drain(soe::SessionId session, bool has_room, time_point no
     if (closes) close(session, *closes);
   }
   tell_of_room(session);
-  if (is_told) handler_.on_writable(session, now);
+  if (is_told) handler_.on_writable(session, loop_.now);
 }
 
 // Of whoever was refused for want of a share.

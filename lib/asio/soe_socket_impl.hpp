@@ -84,7 +84,7 @@ class SoeSocket::Impl final : Timed, Watched, Finisher, SoeHandler {
   void wait_for_room();
 
   /// Hands over what waits for a session, and tells of room where it is missed.
-  void drain(soe::SessionId session, bool has_room, time_point now);
+  void drain(soe::SessionId session, bool has_room);
   void tell_of_room(soe::SessionId session);
   void tell_of_room(SoeGate& gate);
 

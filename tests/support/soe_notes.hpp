@@ -47,8 +47,10 @@ class SoeNotes : public muster::asio::SoeHandler {
     bool is_closed = false;
   };
 
-  void on_opened(SessionId session, const muster::Address& remote, muster::time_point) override {
+  void on_opened(SessionId session, const muster::Address& remote,
+                 muster::time_point now) override {
     ++opens;
+    time = now;
     last = session;
     Session& it = of(session);
     if (it.is_open || it.is_closed) ++disorders;
@@ -57,8 +59,9 @@ class SoeNotes : public muster::asio::SoeHandler {
     if (when_opened) when_opened(session);
   }
   void on_data(SessionId session, muster::byte_view data, Channel channel,
-               muster::time_point) override {
+               muster::time_point now) override {
     ++messages;
+    time = now;
     bytes += data.size();
     last_channel = channel;
     Session& it = of(session);
@@ -75,8 +78,9 @@ class SoeNotes : public muster::asio::SoeHandler {
     if (when_writable) when_writable(session);
   }
   void on_closed(SessionId session, const muster::Address& remote,
-                 muster::soe::DisconnectReason why, bool by, muster::time_point) override {
+                 muster::soe::DisconnectReason why, bool by, muster::time_point now) override {
     ++closes;
+    time = now;
     reason = why;
     by_peer = by;
     closed_remote = remote;
@@ -104,6 +108,7 @@ class SoeNotes : public muster::asio::SoeHandler {
   bool keeps = true;
   std::map<std::uint64_t, Session> sessions;
   SessionId last;
+  muster::time_point time;  ///< of the last event
   Channel last_channel = Channel::reliable0;
   std::size_t opens = 0;
   std::size_t messages = 0;
