@@ -124,7 +124,7 @@ TEST_CASE("soe document: its checksums are the code's", "[soe][document]") {
 
 TEST_CASE("soe document: its handshake is what the code writes", "[soe][document]") {
   const auto rows = page().table("| Example |");
-  REQUIRE(rows.size() == 3);
+  REQUIRE(rows.size() == 4);
   std::vector<std::byte> bytes(64);
   const auto encoded = [&bytes](const auto& packet) {
     return muster::byte_view{bytes}.first(packet.encode(bytes));
@@ -136,11 +136,16 @@ TEST_CASE("soe document: its handshake is what the code writes", "[soe][document
       test::to_hex(encoded(soe::SessionResponse{
           .session_id = 0x01020304, .crc_seed = 0xdeadbeef, .crc_length = 2, .udp_length = 512})) ==
       hex_of(rows[1].at(1)));
+  CHECK(test::to_hex(encoded(soe::SessionRequest{.session_id = 0x01020304,
+                                                 .udp_length = 512,
+                                                 .protocol = "Game_1",
+                                                 .receive_window = 4096})) ==
+        hex_of(rows[2].at(1)));
   const muster::byte_view body =
       encoded(soe::Disconnect{0x01020304, soe::DisconnectReason::application});
   std::vector<std::byte> packet{std::byte{0}, std::byte{5}};
   packet.insert(packet.end(), body.begin(), body.end());
-  CHECK(with_crc(packet, 0xdeadbeef, 2) == hex_of(rows[2].at(1)));
+  CHECK(with_crc(packet, 0xdeadbeef, 2) == hex_of(rows[3].at(1)));
 
   // The layouts: every field's place.
   const auto places = [](const std::string& header) {
@@ -151,7 +156,7 @@ TEST_CASE("soe document: its handshake is what the code writes", "[soe][document
   CHECK(places("| Bytes | SessionRequest") == std::vector<std::size_t>{0, 2, 6, 10, 14});
   CHECK(places("| Bytes | SessionResponse") ==
         std::vector<std::size_t>{0, 2, 6, 10, 11, 12, 13, 17});
-  CHECK(soe::SessionResponse::size == 21);
+  CHECK(soe::SessionResponse::max_size == 21 + 4);
 }
 
 TEST_CASE("soe document: its net status is what the code writes", "[soe][document]") {

@@ -41,6 +41,7 @@ Address host(std::uint32_t number, std::uint16_t port = 5000) {
 
 Config serving(Config config = {}) {
   config.protocols = {"game"};
+  config.half_open_timeout = 5s;
   return config;
 }
 
@@ -436,7 +437,7 @@ TEST_CASE("SOE handshake: of two requests from an address the newer outlives the
 
 TEST_CASE("SOE handshake: a new request from a live address takes over when it is proven",
           "[soe][handshake]") {
-  SoeTalk talk{Role::server};
+  SoeTalk talk{Role::server, serving()};
   SoePeer restarted = peer_with(talk.peer.session_id + 1);
   talk.say(restarted.request());
   const auto sent = talk.end.take_sent();

@@ -42,6 +42,7 @@ Address host(std::uint32_t number) { return Address::v4(0x0B000000 + number, 500
 
 Config serving(Config config = {}) {
   config.protocols = {"game"};
+  config.half_open_timeout = 5s;
   return config;
 }
 

@@ -101,11 +101,12 @@ struct Config {
   duration unacknowledged_timeout = std::chrono::seconds{90};
 
   // Life of a session.
-  duration request_retry = std::chrono::seconds{1};      ///< client: a request is repeated after it
-  duration connect_timeout = std::chrono::seconds{30};   ///< client: gives up; must not be 0
-  duration half_open_timeout = std::chrono::seconds{5};  ///< server: for the first packet after the
-                                                         ///< response; must not be 0
-  duration heartbeat_after = std::chrono::seconds{25};   ///< client: of silence
+  duration request_retry = std::chrono::seconds{1};     ///< client: a request is repeated after it
+  duration connect_timeout = std::chrono::seconds{30};  ///< client: gives up; must not be 0
+  /// Server: for a client's first packet after the response, which of the published crate may be a
+  /// heartbeat after 25 s; must not be 0.
+  duration half_open_timeout = std::chrono::seconds{30};
+  duration heartbeat_after = std::chrono::seconds{25};  ///< client: of silence
   duration inactivity_timeout = std::chrono::seconds{30};
   duration close_timeout = std::chrono::seconds{5};  ///< for what waits, when a session is closed
   duration net_status_interval = duration::zero();   ///< client: asks for the server's counts
