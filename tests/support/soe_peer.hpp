@@ -90,6 +90,8 @@ class SoePeer {
 
   /// The first half of `join`.
   void ask(SoeEnd& server, const muster::Address& from) {
+    server.advance();
+    server.sent.clear();
     server.receive(from, request());
     server.advance();
     if (server.sent.empty()) throw std::runtime_error("the server did not answer");
