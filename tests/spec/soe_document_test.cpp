@@ -302,7 +302,7 @@ TEST_CASE("soe document: its defaults are the code's", "[soe][document]") {
     CHECK(std::stoull(row.at(2)) == own.at(name));
   }
   // The sentences behind the table.
-  CHECK(config.pacing == soe::Pacing::fixed_window);
+  CHECK(config.pacing == soe::Pacing::model);
   CHECK(own_ends.pacing == soe::Pacing::model);
   CHECK(config.escape == soe::Escape::encrypted);
   CHECK(config.encryption_key.empty());

@@ -131,6 +131,7 @@ TEST_CASE("SOE limits: over the budget nothing is taken until there is room", "[
   const Role role = GENERATE(Role::server, Role::client);
   Config config;
   config.send_budget = 64 * 1024;
+  config.pacing = muster::soe::Pacing::fixed_window;
   SoeTalk talk{role, config};
   const std::string message(400, 'm');
   const auto fill = [&] {
@@ -205,6 +206,7 @@ TEST_CASE("SOE limits: what is not polled stays, and advance adds nothing to tho
   Config config;
   config.send_window = 32767;
   config.send_budget = 64 << 20;
+  config.pacing = muster::soe::Pacing::fixed_window;
   SoePeer player;
   player.receive_window = 32767;
   SoeTalk talk{Role::server, config, player};

@@ -94,6 +94,7 @@ class Replay {
     const json& wanted = transcript_->at("config");
     soe::Config config;
     config.request_retry = 0s;  // the crate asks once
+    config.pacing = soe::Pacing::fixed_window;
     config.compression = wanted.at("compression").get<bool>();
     config.acknowledges_each = wanted.at("acknowledge_all_data").get<bool>();
     config.allows_port_remaps = wanted.at("allow_port_remaps").get<bool>();

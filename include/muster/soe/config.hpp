@@ -20,7 +20,7 @@ inline constexpr std::uint32_t max_udp_length = 65507;  // what UDP over IPv4 ca
 /// What decides how much may be under way at once, and how fast it leaves.
 enum class Pacing : std::uint8_t {
   model,         ///< measured: the largest delivery rate and the shortest round trip of late
-  fixed_window,  ///< up to `send_window` packets as fast as possible: for a network of one's own
+  fixed_window,  ///< up to `send_window` packets as fast as possible, as the published crate sends
   fixed_rate,    ///< up to `send_window` packets, at most `bytes_per_second`
 };
 
@@ -91,7 +91,7 @@ struct Config {
   bool acknowledges_each = false;
 
   // Pace and loss.
-  Pacing pacing = Pacing::fixed_window;
+  Pacing pacing = Pacing::model;
   std::uint64_t bytes_per_second = 0;                     ///< fixed_rate: from 1000
   duration initial_rto = std::chrono::milliseconds{500};  ///< min_rto to max_rto
   duration min_rto = std::chrono::milliseconds{200};      ///< at least 1 ms
@@ -125,7 +125,7 @@ struct Config {
   bool answers_unknown_senders = false;  ///< says to strangers that they have no session
 
   /// Datagrams of `udp_length` bytes (1200 to 1400 pass nearly every route) with bundles, shared
-  /// datagrams, four bytes of checksum, a measured pace and redundancy.
+  /// datagrams, four bytes of checksum and redundancy.
   [[nodiscard]] static Config for_own_ends(std::uint32_t udp_length = 1400);
 };
 

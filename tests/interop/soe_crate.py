@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""muster-soe-echo and the published Rust crate soe-protocol, each as the server of the other.
+
+    soe_crate.py VERSION BUILD_DIRECTORY MUSTER_SOE_ECHO
+
+VERSION is a folder beside soe_crate/peer.rs. What cargo builds goes to the build directory.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from relay_process import Process, skip
+
+KEY = "000102030405060708090a0b0c0d0e0ff0"
+LARGE = "1000000"
+# Around what fits into one packet, and into one fragment.
+SIZES = (1, 2, 3, 64, 502, 505, 506, 507, 508, 1008, 1009, 5000)
+
+
+def build(folder, target):
+    """The crate's program; skips where there is no cargo, or no registry."""
+    cargo = shutil.which("cargo") or shutil.which("cargo", path=pathlib.Path.home() / ".cargo/bin")
+    if cargo is None:
+        skip("cargo is not installed")
+    # Of several crates that are not there the first few attempts are enough to know.
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(target), CARGO_NET_RETRY="1",
+                       CARGO_TERM_COLOR="never")
+    fetch = subprocess.run([cargo, "fetch", "--locked"], cwd=folder, env=environment,
+                           stderr=subprocess.PIPE, text=True, timeout=120)
+    if fetch.returncode != 0:
+        assert "--locked" not in fetch.stderr, fetch.stderr  # the lock file does not fit
+        skip("cargo cannot reach its registry: " + fetch.stderr.strip().splitlines()[-1])
+    made = subprocess.run([cargo, "build", "--release", "--locked", "--offline"], cwd=folder,
+                          env=environment, stderr=subprocess.PIPE, text=True, timeout=240)
+    if made.returncode != 0 and "requires rustc" in made.stderr:
+        skip("this rustc is too old for the crate")
+    assert made.returncode == 0, made.stderr
+    return target / "release" / "peer"
+
+
+def run(*command):
+    words = [str(word) for word in command]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=90)
+    print(" ".join(words[1:]), "->", done.stdout.strip().splitlines()[-1:])
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}"
+
+
+def our_client(echo, server, key, *options):
+    run(echo, "--connect", server, "--protocol", "Test", *(["--key", key] if key else []), *options)
+
+
+def their_client(peer, server, key, *options):
+    run(peer, "client", server, "Test", *(["--key", key] if key else []), *options)
+
+
+def our_client_their_server(echo, peer, key, has_channels):
+    with Process(peer, "server", "Test", *(["--key", key] if key else [])) as server:
+        address = server.line().split()[-1]
+        for size in SIZES:
+            our_client(echo, address, key, "--bulk", "--count", 100, "--size", size)
+        our_client(echo, address, key, "--bulk", "--count", 3, "--size", LARGE)
+        our_client(echo, address, key, "--sessions", 100, "--count", 20, "--rate", 50)
+        if has_channels:
+            channels = [word for name in ("reliable0", "reliable1", "reliable2", "reliable3")
+                        for word in ("--channel", name)]
+            # Not more than fits into its socket's buffer: it says nothing to what is sent again.
+            our_client(echo, address, key, "--bulk", "--count", 100, "--size", 700, *channels)
+            our_client(echo, address, key, "--count", 100, "--rate", 200, "--size", 64, *channels,
+                       "--channel", "unreliable")
+
+
+def their_client_our_server(echo, peer, key, has_channels):
+    with Process(echo, "--listen", "127.0.0.1:0", "--protocol", "Test",
+                 *(["--key", key] if key else [])) as server:
+        address = server.line().split()[-1]
+        sizes = ",".join(map(str, SIZES))
+        their_client(peer, address, key, "--count", 600, "--sizes", sizes)
+        their_client(peer, address, key, "--count", 3, "--sizes", LARGE)
+        their_client(peer, address, key, "--count", 20, "--sizes", sizes, "--sessions", 100)
+        if has_channels:
+            their_client(peer, address, key, "--count", 400, "--sizes", sizes, "--channels", "0,1,2,3")
+            their_client(peer, address, key, "--count", 100, "--sizes", "1,2,64,500",
+                         "--channels", "0,1,2,3,unreliable")
+
+
+def main():
+    version, directory, echo = sys.argv[1:]
+    folder = pathlib.Path(__file__).parent / "soe_crate" / version
+    peer = build(folder, pathlib.Path(directory).resolve() / version)
+    for key in (None, KEY):
+        our_client_their_server(echo, peer, key, version != "v1")
+        their_client_our_server(echo, peer, key, version != "v1")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
