@@ -104,7 +104,7 @@ class Engine::Impl {
     if (admission.verdict == Admission::Verdict::drop) return request.slot;
     HalfOpen made = half_open_of(request, admission, now);
     std::uint32_t at = request.slot;
-    if (at != none) {
+    if (at != none && slots_[at].kind != Slot::Kind::ended) {  // who admits may have ended it
       // What is there stays until the client proves that it has the new response.
       slots_[at].rival = std::make_unique<HalfOpen>(std::move(made));
       respond(at, *slots_[at].rival);

@@ -600,6 +600,39 @@ TEST_CASE("SOE handshake: the application admits, refuses or drops", "[soe][hand
   CHECK(server.events.empty());
 }
 
+TEST_CASE("SOE handshake: to admit somebody, a server may end his old session",
+          "[soe][handshake]") {
+  SoeEnd::Mux* mux = nullptr;
+  SoeEnd server{{}, here, 1, [&](const Address& from, std::string_view) {
+                  (void)mux->terminate(mux->find(from), DisconnectReason::application,
+                                       SoeEnd::start);
+                  return Admission::accept();
+                }};
+  mux = &server.mux;
+  SoePeer first = peer_with(1);
+  const SessionId old = first.join(server, there);
+  SoePeer second = peer_with(2);
+  server.receive(there, second.request());
+  server.advance();
+  REQUIRE(kinds(server.events) == std::vector{Kind::closed});
+  CHECK(server.events[0].session == old);
+  CHECK(server.mux.half_open_count() == 1);
+  for (const SoeEnd::Sent& each : server.take_sent()) {
+    if (SessionResponse::decode(each.bytes)) second.adopt(each.bytes);
+  }
+  server.events.clear();
+  server.receive(there, second.reliable(0, "again"));
+  REQUIRE(kinds(server.events) == std::vector{Kind::opened, Kind::data});
+  // The old place is as good as new.
+  SoePeer third = peer_with(3);
+  server.run_for(1s);
+  server.events.clear();
+  const SessionId fresh = third.join(server, host(1));
+  CHECK(fresh.index == old.index);
+  server.receive(host(1), second.reliable(0, "of another"));
+  CHECK(server.events.empty());
+}
+
 TEST_CASE("SOE defect: a client with another protocol learns why, if that is wanted",
           "[soe][handshake]") {
   Config config = serving();

@@ -54,7 +54,7 @@ class SoeMultiplexer {
     std::span<const byte_view> datagrams;  ///< valid until the next call of anything but polls
   };
 
-  /// Answers a client that wants a session.
+  /// Answers a client that wants a session. It may end sessions, and begins none.
   using Admit = std::function<soe::Admission(const Remote& from, std::string_view protocol)>;
 
   /// @param config    valid (`soe::validate`)
