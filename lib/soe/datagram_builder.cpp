@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "big_endian.hpp"
+
 namespace muster::soe {
 namespace {
 
@@ -34,8 +36,7 @@ void DatagramBuilder::add(std::uint16_t op, byte_view body) {
   std::byte* out =
       write_multi_length(datagram_ + used_, static_cast<std::uint32_t>(op_size + body.size()));
   if (count_ == 0) first_ = static_cast<std::size_t>(out - datagram_);
-  *out++ = static_cast<std::byte>(op >> 8U);
-  *out++ = static_cast<std::byte>(op & 0xFFU);
+  out = write_u16(out, op);
   if (!body.empty()) std::memcpy(out, body.data(), body.size());
   used_ = static_cast<std::size_t>(out - datagram_) + body.size();
   only_ = nullptr;

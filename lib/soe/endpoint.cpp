@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <muster/soe/endpoint.hpp>
 #include <muster/utf8.hpp>
+#include <muster/wire/byte_writer.hpp>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "big_endian.hpp"
 
 namespace muster::soe {
 namespace {
@@ -15,9 +19,13 @@ constexpr std::uint16_t code_protocol_error = 1002;
 constexpr std::uint16_t code_bad_data = 1007;
 constexpr std::uint16_t code_too_large = 1009;
 
-std::uint16_t read_u16(byte_view bytes) noexcept {
-  return static_cast<std::uint16_t>(std::to_integer<unsigned>(bytes[0]) << 8U |
-                                    std::to_integer<unsigned>(bytes[1]));
+// A status or a close code, and what is said about it.
+std::vector<std::byte> coded(std::uint16_t code, byte_view text) {
+  std::vector<std::byte> bytes;
+  wire::ByteWriter out{bytes};
+  out.u16_be(code);
+  out.bytes(text);
+  return bytes;
 }
 
 CloseReason close_reason_of(DisconnectReason reason) noexcept {
@@ -140,10 +148,7 @@ class Endpoint::End final : public Connection {
 
   void respond(const Response& response) noexcept override {
     if (has_ended()) return;
-    std::vector<std::byte> body{static_cast<std::byte>(response.status >> 8U),
-                                static_cast<std::byte>(response.status & 0xFFU)};
-    body.insert(body.end(), response.body.begin(), response.body.end());
-    say(MessageTag::refused, body);
+    say(MessageTag::refused, coded(static_cast<std::uint16_t>(response.status), response.body));
     close_session();
     ended(CloseReason::refused, false);
   }
@@ -229,13 +234,7 @@ class Endpoint::End final : public Connection {
   // The end.
 
   void finish(const CloseInfo& info) noexcept override {
-    if (is_established_) {
-      std::vector<std::byte> body{static_cast<std::byte>(info.code >> 8U),
-                                  static_cast<std::byte>(info.code & 0xFFU)};
-      const byte_view text = as_bytes(info.text);
-      body.insert(body.end(), text.begin(), text.end());
-      say(MessageTag::close, body);
-    }
+    if (is_established_) say(MessageTag::close, coded(info.code, as_bytes(info.text)));
     close_session();
     ended(info.reason, info.by_peer, info.code, info.text);
   }

@@ -69,7 +69,7 @@ class Engine::Impl {
     if (at != none && slots_[at].kind == Slot::Kind::session && slots_[at].session->is_client()) {
       Session& session = *slots_[at].session;
       if (session.is_connecting() && session.is_own_request(request->session_id)) {
-        session.connected_to_self(now);
+        session.connected_to_self();
         retire(at);
       } else {
         resources_.count(Drop::wrong_state);
@@ -372,37 +372,24 @@ class Engine::Impl {
 
   void respond(std::uint32_t at, const HalfOpen& half_open) {
     const Negotiated& negotiated = half_open.negotiated;
-    push(at, SessionResponse::max_size, [&](std::byte* out) {
-      return SessionResponse{
-          .session_id = negotiated.session_id,
-          .crc_seed = negotiated.crc_seed,
-          .crc_length = negotiated.crc_length,
-          .compression = negotiated.compression,
-          .udp_length = resources_.config.udp_length,
-          .receive_window = resources_.window_for(negotiated.receive_window != 0)}
-          .encode({out, SessionResponse::max_size});
+    const Config& config = resources_.config;
+    resources_.outgoing.compose(at, SessionResponse::max_size, [&](std::byte* out) {
+      return negotiated.response(config).encode({out, SessionResponse::max_size});
     });
     if (half_open.refusal == DisconnectReason::none) return;
-    const Framing framing = half_open.framing(resources_.config.udp_length);
-    push(at, framing.pad() + Disconnect::size, [&](std::byte* out) {
-      std::byte* const body = framing.begin(out, static_cast<std::uint16_t>(OpCode::disconnect));
-      const std::size_t size =
-          Disconnect{negotiated.session_id, half_open.refusal}.encode({body, Disconnect::size});
-      return framing.finish(out, framing.head() + size);
+    std::array<std::byte, Disconnect::size> body{};
+    const std::size_t size = Disconnect{negotiated.session_id, half_open.refusal}.encode(body);
+    const Framing framing = negotiated.framing(config);
+    resources_.outgoing.compose(at, framing.pad() + size, [&](std::byte* out) {
+      return framing.write(out, static_cast<std::uint16_t>(OpCode::disconnect),
+                           byte_view{body}.first(size));
     });
-  }
-
-  void push(std::uint32_t at, std::size_t size, auto write) {
-    Outgoing& outgoing = resources_.outgoing;
-    if (outgoing.size() >= Resources::max_outgoing) return;
-    std::byte* const out = outgoing.reserve(size);
-    outgoing.push(at, {out, write(out)});
   }
 
   // Whether a datagram shows that its sender has our response.
   bool proves(const HalfOpen& half_open, byte_view datagram) const noexcept {
     if (half_open.refusal != DisconnectReason::none || datagram.size() < 2) return false;
-    const Framing framing = half_open.framing(resources_.config.udp_length);
+    const Framing framing = half_open.negotiated.framing(resources_.config);
     if (is_unreliable(datagram)) {
       return resources_.config.unreliable && datagram.size() > framing.crc_length &&
              framing.is_intact(datagram);

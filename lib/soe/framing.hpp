@@ -9,6 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "big_endian.hpp"
 
 namespace muster::soe {
 
@@ -35,8 +38,7 @@ struct Framing {
   /// @return where the body goes
   std::byte* begin(std::byte* datagram, std::uint16_t op,
                    bool is_compressed = false) const noexcept {
-    datagram[0] = static_cast<std::byte>(op >> 8U);
-    datagram[1] = static_cast<std::byte>(op & 0xFFU);
+    write_u16(datagram, op);
     if (has_flag) datagram[2] = std::byte{is_compressed};
     return datagram + head();
   }
@@ -47,6 +49,14 @@ struct Framing {
   std::size_t finish(std::byte* datagram, std::size_t size) const noexcept {
     if (crc_length != 0) write_crc(datagram + size, crc({datagram, size}), crc_length);
     return size + crc_length;
+  }
+
+  /// Writes a whole datagram, uncompressed: there is room for the body and `pad()` bytes.
+  /// @return its size
+  std::size_t write(std::byte* datagram, std::uint16_t op, byte_view body) const noexcept {
+    std::byte* const out = begin(datagram, op);
+    if (!body.empty()) std::memcpy(out, body.data(), body.size());
+    return finish(datagram, head() + body.size());
   }
 
   /// Whether the checksum at the end is right. The datagram has at least `crc_length` bytes.
@@ -64,9 +74,6 @@ struct Framing {
   return datagram[0] != std::byte{0} || datagram[1] == std::byte{0};
 }
 
-[[nodiscard]] inline std::uint16_t op_of(byte_view datagram) noexcept {
-  return static_cast<std::uint16_t>(std::to_integer<unsigned>(datagram[0]) << 8U |
-                                    std::to_integer<unsigned>(datagram[1]));
-}
+[[nodiscard]] inline std::uint16_t op_of(byte_view datagram) noexcept { return read_u16(datagram); }
 
 }  // namespace muster::soe

@@ -22,6 +22,9 @@ class Outgoing {
   static constexpr std::size_t max_group = 64;
   static constexpr std::size_t max_group_bytes = 65000;
 
+  /// More datagrams than these do not wait to be polled.
+  static constexpr std::size_t max_size = 16 * 1024;
+
   explicit Outgoing(PacketPool& pool) noexcept : pool_(&pool) {}
 
   /// Room for a datagram, valid until the list is drained and begun anew.
@@ -38,6 +41,20 @@ class Outgoing {
   void push(std::uint32_t slot, byte_view datagram) {
     datagrams_.push_back(datagram);
     slots_.push_back(slot);
+  }
+
+  /// Composes a datagram in its place; a full list drops it.
+  /// @param most    bytes that `write` may need
+  /// @param write   is given where, returns how many bytes it wrote
+  /// @return the datagram's size; 0: it was dropped
+  template <class Write>
+  std::size_t compose(std::uint32_t slot, std::size_t most, Write write) {
+    if (is_full()) return 0;
+    std::byte* const out = reserve(most);
+    const std::size_t size = write(out);
+    trim(most - size);
+    push(slot, {out, size});
+    return size;
   }
 
   /// A packet is not needed any more, once what is in the list has been sent.
@@ -59,6 +76,7 @@ class Outgoing {
   void begin() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return datagrams_.size(); }
+  [[nodiscard]] bool is_full() const noexcept { return size() >= max_size; }
 
  private:
   static constexpr std::size_t chunk_size = 128 * 1024;

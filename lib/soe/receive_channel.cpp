@@ -4,10 +4,13 @@
 
 #include <muster/soe/length.hpp>
 #include <muster/soe/sequence.hpp>
+#include <muster/wire/byte_reader.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include "big_endian.hpp"
 
 namespace muster::soe {
 namespace {
@@ -27,10 +30,6 @@ constexpr std::uint32_t kept_stash = 32;  // a larger ring goes when nothing is 
 // when one packet is missing, all that were sent behind it may arrive before a flush. What finds no
 // place is not lost: the peer sends again.
 constexpr std::size_t least_due = 1024;
-
-std::uint32_t octet(byte_view bytes, std::size_t at) noexcept {
-  return std::to_integer<std::uint32_t>(bytes[at]);
-}
 
 bool is_bundle(byte_view payload) noexcept {
   return payload.size() > 2 && payload[0] == std::byte{0} && payload[1] == std::byte{0x19};
@@ -66,10 +65,10 @@ void ReceiveChannel::set_cipher(const Rc4* cipher) {
 
 ReceiveChannel::Outcome ReceiveChannel::receive(const ReceiveContext& context,
                                                 mutable_byte_view body, bool is_fragment,
-                                                bool is_stable, time_point /*now*/) {
+                                                bool is_stable) {
   ++stats_.packets;
   if (body.size() < sequence_size) return Outcome::corrupt;
-  const auto wire = static_cast<std::uint16_t>(octet(body, 0) << 8U | octet(body, 1));
+  const auto wire = read_u16(body);
   const std::int64_t sequence = expand_sequence(wire, next_, whole_range);
   mutable_byte_view data = body.subspan(sequence_size);
   if (sequence != next_) [[unlikely]] {
@@ -183,7 +182,7 @@ ReceiveChannel::Outcome ReceiveChannel::append_fragment(const ReceiveContext& co
   std::uint32_t length = message_length_;
   if (length == 0) {
     if (data.size() < total_size) return Outcome::corrupt;
-    length = octet(data, 0) << 24U | octet(data, 1) << 16U | octet(data, 2) << 8U | octet(data, 3);
+    length = wire::ByteReader{data}.u32_be();
     if (length == 0 || length > context.config.max_message) return Outcome::corrupt;
     data = data.subspan(total_size);
   }

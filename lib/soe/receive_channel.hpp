@@ -131,7 +131,7 @@ class ReceiveChannel {
   /// @return           of `corrupt`, what was delivered before stays delivered, and no more may
   ///                   be received
   [[nodiscard]] Outcome receive(const ReceiveContext& context, mutable_byte_view body,
-                                bool is_fragment, bool is_stable, time_point now);
+                                bool is_fragment, bool is_stable);
 
   // Acknowledgements. Whoever composes datagrams asks for them and says when they have left.
 

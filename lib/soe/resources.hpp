@@ -27,9 +27,6 @@ struct Resources {
   /// No compressed body may become larger, whatever `udp_length` is.
   static constexpr std::size_t max_inflated = 64 * 1024;
 
-  /// More datagrams than these do not wait to be polled.
-  static constexpr std::size_t max_outgoing = 16 * 1024;
-
   Resources(const Config& config_, Entropy& entropy_)
       : config(config_),
         entropy(&entropy_),
@@ -49,11 +46,6 @@ struct Resources {
   /// and so its users could send more than they were allowed to.
   [[nodiscard]] std::size_t max_datagram() const noexcept {
     return std::max<std::size_t>(config.udp_length, 2048);
-  }
-
-  /// What a response says of our window, to a client that has said its own.
-  [[nodiscard]] std::uint16_t window_for(bool has_said) const noexcept {
-    return has_said ? static_cast<std::uint16_t>(config.receive_window) : std::uint16_t{0};
   }
 
   void count(Drop drop) noexcept { ++totals.drops[static_cast<std::size_t>(drop)]; }

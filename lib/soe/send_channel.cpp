@@ -191,8 +191,7 @@ void SendChannel::seal(const SendContext& context, Packet& packet, std::size_t b
                        std::size_t end) {
   const Framing& framing = context.framing;
   std::byte* const body = packet.bytes() + begin;
-  body[0] = static_cast<std::byte>((packet.sequence >> 8U) & 0xFF);
-  body[1] = static_cast<std::byte>(packet.sequence & 0xFF);
+  write_u16(body, static_cast<std::uint16_t>(packet.sequence));
   std::size_t size = end - begin;
   if (framing.has_flag && context.compressor != nullptr && size >= context.config.compress_from) {
     const std::size_t smaller = context.compressor->compress({body, size}, context.experience);

@@ -15,14 +15,12 @@ constexpr duration probe_interval = std::chrono::seconds{1};
 // How long a peer has to say that it does not know us, with nothing valid in between.
 constexpr duration unknown_grace = std::chrono::seconds{5};
 
-std::uint16_t read_u16(byte_view bytes) noexcept { return op_of(bytes); }
-
 }  // namespace
 
 Session::Session(Resources& resources, SessionId id, std::string_view protocol, time_point now)
     : resources_(resources),
       id_(id),
-      session_id_(resources.random_u32()),
+      negotiated_{.session_id = resources.random_u32()},
       is_client_(true),
       protocol_(std::make_unique<std::string>(protocol)),
       recovery_(resources.config, resources.config.udp_length, now),
@@ -57,15 +55,8 @@ Session::~Session() {
 }
 
 void Session::adopt(const Negotiated& negotiated) noexcept {
-  session_id_ = negotiated.session_id;
-  crc_seed_ = negotiated.crc_seed;
-  framing_.crc = SeededCrc{negotiated.crc_seed};
-  framing_.crc_length = negotiated.crc_length;
-  framing_.has_flag = negotiated.compression;
-  framing_.max_datagram =
-      static_cast<std::uint16_t>(std::min(negotiated.udp_length, resources_.config.udp_length));
-  says_window_ = negotiated.receive_window != 0;
-  framing_.peer_window = peer_window_of(negotiated);
+  negotiated_ = negotiated;
+  framing_ = negotiated.framing(resources_.config);
   state_ = State::open;
 }
 
@@ -112,7 +103,7 @@ Session::Intake Session::receive(mutable_byte_view datagram, time_point now) {
   if (is_contextless(op)) return receive_contextless(op, datagram, now);
   if (state_ == State::connecting) return drop(Drop::wrong_state);
   if (datagram.size() < minimum_size(op, framing_.pad())) return drop(Drop::too_short);
-  if (!framing_.is_intact(datagram)) return fail_checksum(now);
+  if (!framing_.is_intact(datagram)) return fail_checksum();
   heard(now);
 
   mutable_byte_view body = datagram.subspan(framing_.head(), datagram.size() - framing_.pad());
@@ -127,11 +118,11 @@ Session::Intake Session::receive(mutable_byte_view datagram, time_point now) {
   return Intake::used;
 }
 
-Session::Intake Session::fail_checksum(time_point now) {
+Session::Intake Session::fail_checksum() {
   resources_.count(Drop::bad_checksum);
   ++bad_checksums_;
   const std::uint32_t most = resources_.config.max_bad_checksums;
-  if (most != 0 && ++bad_in_a_row_ >= most) corrupt(now);
+  if (most != 0 && ++bad_in_a_row_ >= most) corrupt();
   return Intake::bad_checksum;
 }
 
@@ -149,7 +140,7 @@ Session::Intake Session::receive_unreliable(mutable_byte_view datagram, time_poi
   if (datagram.size() < escape + 1 + std::size_t{has_flag} + framing_.crc_length) {
     return drop(Drop::too_short);
   }
-  if (!framing_.is_intact(datagram)) return fail_checksum(now);
+  if (!framing_.is_intact(datagram)) return fail_checksum();
   heard(now);
   mutable_byte_view message = datagram.first(datagram.size() - framing_.crc_length).subspan(escape);
   bool is_stable = true;
@@ -192,7 +183,7 @@ Session::Intake Session::receive_response(byte_view datagram, time_point now) {
   if (!is_client_ || state_ != State::connecting) return drop(Drop::wrong_state);
   const auto response = SessionResponse::decode(datagram);
   if (!response) return drop(Drop::bad_request);
-  if (response->session_id != session_id_) return drop(Drop::wrong_id);
+  if (response->session_id != negotiated_.session_id) return drop(Drop::wrong_id);
   if (response->version != protocol_version) {
     end(DisconnectReason::protocol_mismatch, true, false);
     return Intake::used;
@@ -200,7 +191,7 @@ Session::Intake Session::receive_response(byte_view datagram, time_point now) {
   if (response->udp_length < min_udp_length || response->udp_length > max_udp_length) {
     return drop(Drop::bad_request);
   }
-  adopt({session_id_, response->crc_seed, response->crc_length, response->compression,
+  adopt({negotiated_.session_id, response->crc_seed, response->crc_length, response->compression,
          response->udp_length, response->receive_window});
   protocol_.reset();
   heard(now);
@@ -224,9 +215,7 @@ Session::Intake Session::receive_unknown_sender(time_point now) {
   return Intake::used;
 }
 
-void Session::connected_to_self(time_point) {
-  end(DisconnectReason::connecting_to_self, false, false);
-}
+void Session::connected_to_self() { end(DisconnectReason::connecting_to_self, false, false); }
 
 void Session::dispatch(std::uint16_t op, mutable_byte_view body, bool is_stable, bool is_sub,
                        time_point now) {
@@ -262,7 +251,7 @@ void Session::dispatch_multi(mutable_byte_view body, bool is_stable, bool is_sub
   while (!body.empty() && state_ != State::ended) {
     byte_view rest = body;
     std::uint32_t size = 0;
-    if (!read_multi_length(rest, size) || size < 2 || size > rest.size()) return corrupt(now);
+    if (!read_multi_length(rest, size) || size < 2 || size > rest.size()) return corrupt();
     mutable_byte_view sub = body.subspan(body.size() - rest.size(), size);
     body = body.subspan(body.size() - rest.size() + size);
     if (is_unreliable(sub)) {
@@ -273,7 +262,7 @@ void Session::dispatch_multi(mutable_byte_view body, bool is_stable, bool is_sub
       deliver(Channel::unreliable, sub.subspan(sub[0] == std::byte{0} ? 1 : 0), is_stable);
       continue;
     }
-    if (!is_known(op_of(sub))) return corrupt(now);
+    if (!is_known(op_of(sub))) return corrupt();
     dispatch(op_of(sub), sub.subspan(2), is_stable, true, now);
   }
 }
@@ -281,9 +270,9 @@ void Session::dispatch_multi(mutable_byte_view body, bool is_stable, bool is_sub
 void Session::receive_reliable(unsigned number, mutable_byte_view body, bool is_fragment,
                                bool is_stable, time_point now) {
   ReliableChannel& to = channel(number, now);
-  switch (to.receive.receive(receive_context(), body, is_fragment, is_stable, now)) {
+  switch (to.receive.receive(receive_context(), body, is_fragment, is_stable)) {
     case ReceiveChannel::Outcome::corrupt:
-      return corrupt(now);
+      return corrupt();
     case ReceiveChannel::Outcome::too_far:
       return resources_.count(Drop::too_far);
     case ReceiveChannel::Outcome::overflow:
@@ -295,8 +284,8 @@ void Session::receive_reliable(unsigned number, mutable_byte_view body, bool is_
   }
   if (resources_.config.multi_packets) return;  // they leave together, with the next flush
   for (std::uint16_t sequence = 0; to.receive.next_acknowledge(sequence);) {
-    std::array<std::byte, 2> out{static_cast<std::byte>(sequence >> 8U),
-                                 static_cast<std::byte>(sequence & 0xFFU)};
+    std::array<std::byte, 2> out{};
+    write_u16(out.data(), sequence);
     send_now(static_cast<OpCode>(op_of(OpCode::acknowledge, number)), out);
   }
 }
@@ -316,7 +305,7 @@ void Session::receive_acknowledgement(unsigned number, byte_view body, bool is_a
 void Session::receive_disconnect(byte_view body) {
   const auto disconnect = Disconnect::decode(body);
   if (!disconnect) return resources_.count(Drop::too_short);
-  if (disconnect->session_id != session_id_) return resources_.count(Drop::wrong_id);
+  if (disconnect->session_id != negotiated_.session_id) return resources_.count(Drop::wrong_id);
   end(disconnect->reason, true, false);
 }
 
@@ -365,7 +354,7 @@ void Session::deliver(Channel channel, byte_view message, bool is_stable) {
       {.kind = Event::Kind::data, .channel = channel, .session = id_, .data = message});
 }
 
-void Session::corrupt(time_point) { end(DisconnectReason::corrupt_packet, false, true); }
+void Session::corrupt() { end(DisconnectReason::corrupt_packet, false, true); }
 
 void Session::finish_batch(time_point now) {
   if (!has_acknowledgements_) return;
@@ -397,7 +386,7 @@ EnqueueStatus Session::enqueue(byte_view message, Channel to) {
 
 EnqueueStatus Session::enqueue_unreliable(byte_view message, Channel to) {
   resources_.outgoing.begin();  // or what has been sent would stay there, since this is never empty
-  if (resources_.outgoing.size() >= Resources::max_outgoing) return EnqueueStatus::over_budget;
+  if (resources_.outgoing.is_full()) return EnqueueStatus::over_budget;
   const bool has_flag =
       framing_.has_flag && (to == Channel::ordered || resources_.config.unreliable_flag);
   const bool has_escape = to == Channel::unreliable && message[0] == std::byte{0};
@@ -411,24 +400,22 @@ EnqueueStatus Session::enqueue_unreliable(byte_view message, Channel to) {
     return to == Channel::unreliable ? enqueue(message, Channel::reliable0)
                                      : EnqueueStatus::too_large;
   }
-  std::byte* const datagram = resources_.outgoing.reserve(size);
-  std::byte* out = datagram;
-  if (to == Channel::ordered) {
-    out = framing_.begin(out, static_cast<std::uint16_t>(OpCode::ordered));
-    const std::uint16_t next = ++ordered_sent_[0];
-    *out++ = static_cast<std::byte>(next >> 8U);
-    *out++ = static_cast<std::byte>(next & 0xFFU);
-  } else {
-    if (has_escape) *out++ = std::byte{0};
-    if (has_flag) {
-      *out++ = message[0];
-      *out++ = std::byte{0};
-      message = message.subspan(1);
+  compose(size, [&](std::byte* const datagram) {
+    std::byte* out = datagram;
+    if (to == Channel::ordered) {
+      out = framing_.begin(out, static_cast<std::uint16_t>(OpCode::ordered));
+      out = write_u16(out, ++ordered_sent_[0]);
+    } else {
+      if (has_escape) *out++ = std::byte{0};
+      if (has_flag) {
+        *out++ = message[0];
+        *out++ = std::byte{0};
+        message = message.subspan(1);
+      }
     }
-  }
-  if (!message.empty()) std::memcpy(out, message.data(), message.size());
-  framing_.finish(datagram, size - framing_.crc_length);
-  push({datagram, size});
+    if (!message.empty()) std::memcpy(out, message.data(), message.size());
+    return framing_.finish(datagram, size - framing_.crc_length);
+  });
   ++resources_.totals.messages_sent;
   return EnqueueStatus::queued;
 }
@@ -444,20 +431,18 @@ void Session::set_encryption(unsigned channels, const Rc4* cipher) {
 
 // Out.
 
-void Session::push(byte_view datagram) {
+template <class Write>
+void Session::compose(std::size_t most, Write write) {
+  const std::size_t size = resources_.outgoing.compose(id_.index, most, write);
+  if (size == 0) return;
   ++datagrams_sent_;
-  bytes_sent_ += datagram.size();
-  resources_.outgoing.push(id_.index, datagram);
+  bytes_sent_ += size;
 }
 
 void Session::send_now(OpCode op, byte_view body) {
-  if (resources_.outgoing.size() >= Resources::max_outgoing) return;
-  const std::size_t size = framing_.pad() + body.size();
-  std::byte* const datagram = resources_.outgoing.reserve(size);
-  std::byte* const out = framing_.begin(datagram, static_cast<std::uint16_t>(op));
-  if (!body.empty()) std::memcpy(out, body.data(), body.size());
-  framing_.finish(datagram, framing_.head() + body.size());
-  push({datagram, size});
+  compose(framing_.pad() + body.size(), [&](std::byte* out) {
+    return framing_.write(out, static_cast<std::uint16_t>(op), body);
+  });
 }
 
 template <class Body>
@@ -467,19 +452,15 @@ void Session::send_body(OpCode op, const Body& body) {
 }
 
 template <class Handshake>
-void Session::push_contextless(const Handshake& packet) {
+void Session::send_contextless(const Handshake& packet) {
   constexpr std::size_t most = 64;
-  if (resources_.outgoing.size() >= Resources::max_outgoing) return;
-  std::byte* const out = resources_.outgoing.reserve(most);
-  const std::size_t size = packet.encode({out, most});
-  resources_.outgoing.trim(most - size);
-  push({out, size});
+  compose(most, [&](std::byte* out) { return packet.encode({out, most}); });
 }
 
 void Session::send_request() {
   const std::uint32_t window = resources_.config.receive_window;
-  push_contextless(SessionRequest{
-      .session_id = session_id_,
+  send_contextless(SessionRequest{
+      .session_id = negotiated_.session_id,
       .udp_length = resources_.config.udp_length,
       .protocol = *protocol_,
       .receive_window = static_cast<std::uint16_t>(window == usual_receive_window ? 0 : window)});
@@ -487,12 +468,7 @@ void Session::send_request() {
 
 void Session::answer_again() {
   if (is_client_) return;
-  push_contextless(SessionResponse{.session_id = session_id_,
-                                   .crc_seed = crc_seed_,
-                                   .crc_length = framing_.crc_length,
-                                   .compression = framing_.has_flag,
-                                   .udp_length = resources_.config.udp_length,
-                                   .receive_window = resources_.window_for(says_window_)});
+  send_contextless(negotiated_.response(resources_.config));
 }
 
 void Session::send_heartbeat(time_point now) {
@@ -503,7 +479,7 @@ void Session::send_heartbeat(time_point now) {
 // Whether the peer knows us, and under which port.
 void Session::ask(time_point now) {
   if (resources_.config.allows_port_remaps) {
-    push_contextless(RemapConnection{session_id_, crc_seed_});
+    send_contextless(RemapConnection{negotiated_.session_id, negotiated_.crc_seed});
   }
   send_heartbeat(now);
 }
@@ -552,8 +528,8 @@ void Session::flush_acknowledgements(DatagramBuilder& builder, unsigned number, 
                                      time_point now) {
   ReceiveChannel& from = channels_[number]->receive;
   const auto add = [&](OpCode op, std::uint16_t sequence) {
-    const std::array<std::byte, 2> body{static_cast<std::byte>(sequence >> 8U),
-                                        static_cast<std::byte>(sequence & 0xFFU)};
+    std::array<std::byte, 2> body{};
+    write_u16(body.data(), sequence);
     builder.add(op_of(op, number), body);
   };
   for (std::uint16_t sequence = 0; from.next_acknowledge(sequence);) {
@@ -586,11 +562,11 @@ Packet* Session::next_packet(bool& is_new) noexcept {
 
 void Session::flush_packets(DatagramBuilder& builder, time_point now) {
   bool is_new = false;
-  while (resources_.outgoing.size() < Resources::max_outgoing && recovery_.may_send(now)) {
+  while (!resources_.outgoing.is_full() && recovery_.may_send(now)) {
     Packet* const packet = next_packet(is_new);
     if (packet == nullptr) return;
     if (is_new) add_rides(builder, *packet, now);
-    send_packet(builder, *packet, now);
+    send_packet(builder, *packet);
     if (is_new) channels_[packet->channel]->send.sent_first();
     const bool has_more = recovery_.first_lost() != nullptr || has_unsent();
     recovery_.on_sent(*packet, now, !has_more);
@@ -606,14 +582,14 @@ void Session::send_news(DatagramBuilder& builder, time_point now) {
   for (const auto& channel : channels_) {
     if (!channel || channel->send.oldest() == nullptr) continue;
     if (Packet* const packet = channel->send.next_beyond_window(send_context())) {
-      send_packet(builder, *packet, now);
+      send_packet(builder, *packet);
       channel->send.sent_first();
       recovery_.on_sent(*packet, now, false);
     }
   }
 }
 
-void Session::send_packet(DatagramBuilder& builder, Packet& packet, time_point) {
+void Session::send_packet(DatagramBuilder& builder, Packet& packet) {
   // Small packets share a datagram, also with those that follow; a large one is not worth a copy.
   if (builder.can_share(packet) && builder.size_of(packet) <= framing_.max_datagram / 2U) {
     builder.add(packet);
@@ -661,7 +637,7 @@ void Session::close(DisconnectReason reason, time_point now) {
 void Session::end(DisconnectReason reason, bool by_peer, bool tells_peer) {
   if (state_ == State::ended) return;
   if (tells_peer && state_ != State::connecting) {
-    send_body(OpCode::disconnect, Disconnect{session_id_, reason});
+    send_body(OpCode::disconnect, Disconnect{negotiated_.session_id, reason});
   }
   state_ = State::ended;
   resources_.inbox.push(
@@ -669,6 +645,16 @@ void Session::end(DisconnectReason reason, bool by_peer, bool tells_peer) {
 }
 
 // Time.
+
+// When the oldest packet without an acknowledgement was sent first; `no_deadline`: there is none.
+time_point Session::oldest_sent() const noexcept {
+  time_point since = no_deadline;
+  for (const auto& channel : channels_) {
+    const Packet* const oldest = channel ? channel->send.oldest() : nullptr;
+    if (oldest != nullptr) since = std::min(since, oldest->first_sent);
+  }
+  return since;
+}
 
 void Session::advance_life(time_point now) {
   const Config& config = resources_.config;
@@ -691,13 +677,10 @@ void Session::advance_life(time_point now) {
       now - last_received_ > config.inactivity_timeout) {
     return end(DisconnectReason::timeout, false, false);
   }
-  if (config.unacknowledged_timeout > duration::zero()) {
-    for (const auto& channel : channels_) {
-      const Packet* const oldest = channel ? channel->send.oldest() : nullptr;
-      if (oldest != nullptr && now - oldest->first_sent > config.unacknowledged_timeout) {
-        return end(DisconnectReason::unacknowledged_timeout, false, true);
-      }
-    }
+  if (const time_point since = oldest_sent(); config.unacknowledged_timeout > duration::zero() &&
+                                              since != no_deadline &&
+                                              now - since > config.unacknowledged_timeout) {
+    return end(DisconnectReason::unacknowledged_timeout, false, true);
   }
   if (!is_client_) return;
   const bool is_asking = unknown_since_ != no_deadline;
@@ -726,11 +709,8 @@ time_point Session::life_deadline() const noexcept {
   }
   if (state_ == State::closing) at(config.close_timeout, started_);
   at(config.inactivity_timeout, last_received_);
-  if (config.unacknowledged_timeout > duration::zero()) {
-    for (const auto& channel : channels_) {
-      const Packet* const oldest = channel ? channel->send.oldest() : nullptr;
-      if (oldest != nullptr) at(config.unacknowledged_timeout, oldest->first_sent);
-    }
+  if (const time_point since = oldest_sent(); since != no_deadline) {
+    at(config.unacknowledged_timeout, since);
   }
   if (is_client_) {
     if (config.heartbeat_after > duration::zero()) {

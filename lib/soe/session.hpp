@@ -19,26 +19,13 @@
 
 #include "datagram_builder.hpp"
 #include "framing.hpp"
+#include "negotiated.hpp"
 #include "receive_channel.hpp"
 #include "recovery.hpp"
 #include "resources.hpp"
 #include "send_channel.hpp"
 
 namespace muster::soe {
-
-/// What both ends agreed on.
-struct Negotiated {
-  std::uint32_t session_id = 0;  ///< the protocol's, on the wire
-  std::uint32_t crc_seed = 0;
-  std::uint8_t crc_length = 0;
-  bool compression = false;
-  std::uint32_t udp_length = 0;      ///< the peer's
-  std::uint16_t receive_window = 0;  ///< the peer's; 0: it did not say
-};
-
-[[nodiscard]] inline std::uint16_t peer_window_of(const Negotiated& negotiated) noexcept {
-  return negotiated.receive_window != 0 ? negotiated.receive_window : usual_receive_window;
-}
 
 /// A client's session from its request on, or a server's from the first packet that proves that the
 /// client has the response.
@@ -69,12 +56,12 @@ class Session {
   /// A request from this address. A server's client repeats it when our response got lost.
   /// @return whether it is this session's own
   [[nodiscard]] bool is_own_request(std::uint32_t session_id) const noexcept {
-    return session_id == session_id_;
+    return session_id == negotiated_.session_id;
   }
   void answer_again();
 
   /// A client met its own request: it talks to itself.
-  void connected_to_self(time_point now);
+  void connected_to_self();
 
   EnqueueStatus enqueue(byte_view message, Channel channel);
   void set_encryption(unsigned channels, const Rc4* cipher);
@@ -110,8 +97,8 @@ class Session {
   [[nodiscard]] bool has_ended() const noexcept { return state_ == State::ended; }
   [[nodiscard]] bool is_client() const noexcept { return is_client_; }
   [[nodiscard]] SessionId id() const noexcept { return id_; }
-  [[nodiscard]] std::uint32_t session_id() const noexcept { return session_id_; }
-  [[nodiscard]] std::uint32_t crc_seed() const noexcept { return crc_seed_; }
+  [[nodiscard]] std::uint32_t session_id() const noexcept { return negotiated_.session_id; }
+  [[nodiscard]] std::uint32_t crc_seed() const noexcept { return negotiated_.crc_seed; }
   [[nodiscard]] SessionStats stats() const noexcept;
 
  private:
@@ -133,7 +120,7 @@ class Session {
   Intake receive_contextless(std::uint16_t op, byte_view datagram, time_point now);
   Intake receive_response(byte_view datagram, time_point now);
   Intake receive_unknown_sender(time_point now);
-  Intake fail_checksum(time_point now);
+  Intake fail_checksum();
   void heard(time_point now) noexcept;
   void dispatch(std::uint16_t op, mutable_byte_view body, bool is_stable, bool is_sub,
                 time_point now);
@@ -145,38 +132,38 @@ class Session {
   void receive_net_status(OpCode op, byte_view body, time_point now);
   void receive_ordered(unsigned number, mutable_byte_view body, bool is_stable);
   void deliver(Channel channel, byte_view message, bool is_stable);
-  void corrupt(time_point now);
+  void corrupt();
 
   EnqueueStatus enqueue_unreliable(byte_view message, Channel to);
   void send_now(OpCode op, byte_view body = {});
   template <class Body>
   void send_body(OpCode op, const Body& body);
   template <class Handshake>
-  void push_contextless(const Handshake& packet);
+  void send_contextless(const Handshake& packet);
   void send_request();
   void send_heartbeat(time_point now);
   void ask(time_point now);
   void send_net_status(time_point now);
-  void push(byte_view datagram);
+  template <class Write>
+  void compose(std::size_t most, Write write);
   void flush_acknowledgements(DatagramBuilder& builder, unsigned number, bool with_data,
                               time_point now);
   void flush_packets(DatagramBuilder& builder, time_point now);
   void send_news(DatagramBuilder& builder, time_point now);
-  void send_packet(DatagramBuilder& builder, Packet& packet, time_point now);
+  void send_packet(DatagramBuilder& builder, Packet& packet);
   void add_rides(DatagramBuilder& builder, const Packet& packet, time_point now);
   [[nodiscard]] Packet* next_packet(bool& is_new) noexcept;
   [[nodiscard]] bool has_unsent() const noexcept;
+  [[nodiscard]] time_point oldest_sent() const noexcept;
   [[nodiscard]] unsigned redundancy() const noexcept;
 
   Resources& resources_;
   SessionId id_;
-  std::uint32_t session_id_ = 0;  // the protocol's
-  std::uint32_t crc_seed_ = 0;
+  Negotiated negotiated_;  // a client's that is connecting: only the id
   Framing framing_;
   State state_ = State::connecting;
   bool is_client_;
   bool wants_writable_ = false;
-  bool says_window_ = false;           // the peer has said its own
   bool is_silence_ = false;            // nothing was acknowledged in time
   bool has_acknowledgements_ = false;  // in this batch
   DisconnectReason close_reason_ = DisconnectReason::none;

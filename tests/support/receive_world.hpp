@@ -107,14 +107,14 @@ struct ReceiveWorld {
 
   Outcome receive(Bytes body, bool is_fragment = false) {
     bodies.push_back(std::move(body));
-    return channel.receive(context(), bodies.back(), is_fragment, true, now);
+    return channel.receive(context(), bodies.back(), is_fragment, true);
   }
   Outcome receive_fragment(Bytes body) { return receive(std::move(body), true); }
 
   /// As from a scratch buffer: what the channel has not copied is lost when it returns.
   Outcome receive_unstable(const Bytes& body, bool is_fragment = false) {
     Bytes scratch = body;
-    const Outcome outcome = channel.receive(context(), scratch, is_fragment, false, now);
+    const Outcome outcome = channel.receive(context(), scratch, is_fragment, false);
     std::fill(scratch.begin(), scratch.end(), std::byte{0xDD});
     return outcome;
   }

@@ -24,11 +24,11 @@ namespace muster::soe {
 /// The protocol version that this library speaks.
 inline constexpr std::uint32_t protocol_version = 3;
 
-/// Asks for a session. A whole datagram.
 /// How far ahead of the oldest missing packet a peer is thought to keep others, if it does not say:
 /// the least of what the peers of the protocol do.
 inline constexpr std::uint16_t usual_receive_window = 195;
 
+/// Asks for a session. A whole datagram.
 struct SessionRequest {
   std::uint32_t version = protocol_version;
   std::uint32_t session_id = 0;
