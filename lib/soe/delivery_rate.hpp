@@ -40,6 +40,7 @@ class DeliveryRate {
     delivered_ += packet.size;
     delivered_at_ = now;
     bytes_ += packet.size;
+    if (!is_last_sending) newest_sent_ = std::max(newest_sent_, packet.first_sent);
     if (!is_last_sending || packet.last_sent < newest_sent_) return;
     newest_sent_ = burst_started_ = packet.last_sent;
     delivered_before_ = packet.delivered;

@@ -87,6 +87,11 @@ void Recovery::on_ride(Packet& packet, time_point now) noexcept {
   pacer_.on_sent(now, packet.size, bytes_in_flight_);
 }
 
+void Recovery::on_asked(Packet& packet, time_point now) noexcept {
+  if (packet.state == Packet::State::in_flight) mark_lost(packet, now);
+  on_sent(packet, now, false);
+}
+
 bool Recovery::may_send(time_point now) const noexcept {
   return allowance_ > 0 || pacer_.may_send(now, bytes_in_flight_, packets_in_flight_);
 }
@@ -97,10 +102,13 @@ void Recovery::on_acknowledged(Packet& packet, time_point now) noexcept {
   ++acknowledged_;
 
   // Which sending was it? Karn's rule says that nobody knows, and takes no sample; but no
-  // acknowledgement is faster than the fastest of late (RFC 8985 section 6.2 judges so, too).
+  // acknowledgement is faster than the fastest of late (RFC 8985 section 6.2 judges so, too). Unless
+  // all of late were slow because of a queue, which is gone by the time that a packet leaves again
+  // alone: what comes much later than reordering explains, and just after a repetition, is its.
   const duration least = round_trip_.least();
   const bool is_repeated = packet.transmissions > 1;
-  const bool is_earlier_sending = is_repeated && now - packet.last_sent < least - least / 8;
+  const bool is_earlier_sending = is_repeated && now - packet.last_sent < least - least / 8 &&
+                                  now - packet.first_sent < 2 * loss_delay() + least;
   // A ride that soon followed makes little difference to a round trip.
   const bool may_be_ride = packet.rides > 0 && now - packet.first_ride >= least &&
                            packet.first_ride - packet.first_sent > round_trip_.smoothed() / 4;

@@ -42,6 +42,9 @@ class Recovery {
   /// It rides along with a later packet, whether it is under way or lost.
   void on_ride(Packet& packet, time_point now) noexcept;
 
+  /// It leaves again, lost or not, so that its acknowledgement shows what is missing before it.
+  void on_asked(Packet& packet, time_point now) noexcept;
+
   /// What is to be sent again, most urgent first; it stays there until it is sent or acknowledged.
   /// Its state need not be `lost`: what a thin stream repeats for safety still is under way.
   [[nodiscard]] Packet* first_lost() const noexcept {

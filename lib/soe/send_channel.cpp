@@ -225,6 +225,13 @@ Packet* SendChannel::next(const SendContext& context) {
   return at(next_);
 }
 
+Packet* SendChannel::newest() const noexcept {
+  for (std::int64_t sequence = next_; sequence > first_; --sequence) {
+    if (Packet* const packet = at(sequence - 1)) return packet;
+  }
+  return nullptr;
+}
+
 void SendChannel::acknowledged(const SendContext& context, std::int64_t sequence, time_point now) {
   Packet*& place = ring_[static_cast<std::size_t>(sequence) & (capacity_ - 1)];
   if (place == nullptr) return;

@@ -101,6 +101,9 @@ class SendChannel {
            next_ - first_ <= framing.peer_window;
   }
 
+  /// The newest packet that was sent and is not acknowledged, or null.
+  [[nodiscard]] Packet* newest() const noexcept;
+
   /// The oldest packet that was sent and is not acknowledged, or null.
   [[nodiscard]] const Packet* oldest() const noexcept {
     return first_ < next_ ? at(first_) : nullptr;

@@ -518,8 +518,8 @@ void Session::flush(time_point now) {
   for (unsigned number = 0; number < reliable_channel_count; ++number) {
     if (channels_[number]) flush_acknowledgements(builder, number, has_data, now);
   }
-  if (std::exchange(is_silence_, false)) send_news(builder, now);
   if (has_data) flush_packets(builder, now);
+  if (std::exchange(is_silence_, false)) ask_newest(builder, now);
   builder.flush();
   if (state_ == State::closing && queued_bytes_ == 0) end(close_reason_, false, true);
 }
@@ -574,18 +574,24 @@ void Session::flush_packets(DatagramBuilder& builder, time_point now) {
   }
 }
 
-// The published crate says nothing, in most cases, to what it has already: when its last
-// acknowledgement got lost, it can be asked for ever. Only something new makes it say how far it
-// is. So with a probe something new leaves too, whatever the window and the pace say, as RFC 8985
-// section 7.3 wants it.
-void Session::send_news(DatagramBuilder& builder, time_point now) {
+// Old peers say nothing, but for 2 ms, to what they have delivered: when their last acknowledgement
+// got lost, asking them with the oldest packet is in vain. To what comes early they always say
+// something. So whenever nothing is acknowledged in time, something new leaves too, of each
+// channel, whatever the window and the pace say, or, if there is nothing new, the newest (as in RFC
+// 8985 section 7.3): if anything is missing before it, its acknowledgement tells.
+void Session::ask_newest(DatagramBuilder& builder, time_point now) {
   for (const auto& channel : channels_) {
     if (!channel || channel->send.oldest() == nullptr) continue;
     if (Packet* const packet = channel->send.next_beyond_window(send_context())) {
       send_packet(builder, *packet);
       channel->send.sent_first();
       recovery_.on_sent(*packet, now, false);
+      continue;
     }
+    Packet& newest = *channel->send.newest();
+    if (newest.last_sent == now) continue;
+    send_packet(builder, newest);
+    recovery_.on_asked(newest, now);
   }
 }
 

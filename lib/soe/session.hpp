@@ -149,7 +149,7 @@ class Session {
   void flush_acknowledgements(DatagramBuilder& builder, unsigned number, bool with_data,
                               time_point now);
   void flush_packets(DatagramBuilder& builder, time_point now);
-  void send_news(DatagramBuilder& builder, time_point now);
+  void ask_newest(DatagramBuilder& builder, time_point now);
   void send_packet(DatagramBuilder& builder, Packet& packet);
   void add_rides(DatagramBuilder& builder, const Packet& packet, time_point now);
   [[nodiscard]] Packet* next_packet(bool& is_new) noexcept;

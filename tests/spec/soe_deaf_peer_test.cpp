@@ -82,6 +82,69 @@ TEST_CASE("soe: what waits behind a hole does not keep something new from leavin
   CHECK(talk.end.mux.is_open(talk.session));
 }
 
+TEST_CASE("soe: a hole is found though what is before it gets no answer", "[soe][loss]") {
+  Config config;
+  config.pacing = Pacing::fixed_window;
+  SoeTalk talk{SoeTalk::Role::client, config};
+  enqueue(talk, 190);
+  CHECK(sequences(talk).size() == 190);
+  // The peer misses 50 alone. It acknowledged the rest, and all of that got lost. Now it answers to
+  // what came early and nothing else, and there is nothing new to be sent.
+  bool has_hole = true;
+  for (int i = 0; i < 30 && has_hole; ++i) {
+    talk.end.run_for(100ms);
+    for (const unsigned sequence : sequences(talk)) {
+      if (sequence > 50) talk.say(talk.peer.acknowledge(sequence));
+      has_hole = has_hole && sequence != 50;
+    }
+  }
+  CHECK_FALSE(has_hole);
+  talk.say(talk.peer.acknowledge_all(189));
+  CHECK(talk.end.mux.stats(talk.session).queued_bytes == 0);
+}
+
+TEST_CASE("soe: the end of a burst that got lost is found at once", "[soe][loss]") {
+  const Pacing pacing = GENERATE(Pacing::model, Pacing::fixed_window);
+  const std::size_t lost = GENERATE(2U, 30U);
+  INFO(static_cast<int>(pacing) << " " << lost);
+  Config config;
+  config.pacing = pacing;
+  SoeTalk talk{SoeTalk::Role::client, config};
+  // A burst that is its own queue: its round trips are 10 ms, and those of what leaves alone none.
+  for (unsigned first = 0; first < 600; first += 60) {
+    enqueue(talk, 60);
+    talk.end.run_for(10ms);
+    talk.say(talk.peer.acknowledge_all(first + 59));
+  }
+  static_cast<void>(talk.heard());
+  enqueue(talk, 60);
+  unsigned next = 600;
+  std::set<unsigned> there;
+  bool is_burst = true;
+  const auto answer = [&] {
+    for (const unsigned sequence : sequences(talk)) {
+      if (is_burst && sequence >= 660 - lost) continue;
+      if (sequence < next || !there.insert(sequence).second) continue;  // it says nothing to that
+      if (sequence > next) talk.say(talk.peer.acknowledge(sequence));
+      const unsigned before = next;
+      while (there.contains(next)) ++next;
+      if (next > before) talk.say(talk.peer.acknowledge_all(next - 1));
+    }
+  };
+  talk.end.run_for(10ms);
+  answer();
+  is_burst = false;
+  CHECK(next == 660 - lost);
+  for (int i = 0; i < 1000; ++i) {
+    talk.end.run_for(1ms);
+    answer();
+  }
+  CHECK(next == 660);
+  CHECK(talk.end.mux.stats(talk.session).queued_bytes == 0);
+  // A fast path does not look slow for it.
+  CHECK(talk.end.mux.stats(talk.session).smoothed_rtt < 50ms);
+}
+
 TEST_CASE("soe: a peer that says nothing is not flooded", "[soe][loss]") {
   Config config;
   config.unacknowledged_timeout = 0s;
