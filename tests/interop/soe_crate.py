@@ -8,9 +8,13 @@ VERSION is a folder beside soe_crate/peer.rs. What cargo builds goes to the buil
 """
 import os
 import pathlib
+import random
+import select
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 from relay_process import Process, skip
 
@@ -49,12 +53,77 @@ def run(*command):
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}"
 
 
+class LossyPath:
+    """A way to a server on which a share of the datagrams gets lost, for one client.
+
+    Not those of the handshake: the crate asks once, and waits for 30 s.
+    """
+
+    def __init__(self, server, share, seed):
+        host, port = server.split(":")
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.back.connect((host, int(port)))
+        for end in (self.front, self.back):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.address = f"127.0.0.1:{self.front.getsockname()[1]}"
+        self.share = share
+        self.random = random.Random(seed)
+        self.lost = 0
+        self.ends = False
+        self.thread = threading.Thread(target=self._carry)
+
+    def _passes(self, datagram):
+        if datagram[:2] in (b"\0\1", b"\0\2") or self.random.random() >= self.share:
+            return True
+        self.lost += 1
+        return False
+
+    def _carry(self):
+        client = None
+        while not self.ends:
+            for end in select.select([self.front, self.back], [], [], 0.1)[0]:
+                try:
+                    datagram, sender = end.recvfrom(65536)
+                    if end is self.front:
+                        client = sender
+                        if self._passes(datagram):
+                            self.back.send(datagram)
+                    elif self._passes(datagram):
+                        self.front.sendto(datagram, client)
+                except ConnectionError:
+                    pass  # the server has ended
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
+        self.front.close()
+        self.back.close()
+        assert self.lost > 0
+
+
 def our_client(echo, server, key, *options):
     run(echo, "--connect", server, "--protocol", "Test", *(["--key", key] if key else []), *options)
 
 
 def their_client(peer, server, key, *options):
     run(peer, "client", server, "Test", *(["--key", key] if key else []), *options)
+
+
+def over_a_bad_line(echo, peer):
+    """The crate says nothing to what it has, and must not be told what it misunderstands."""
+    size = "400000"
+    with Process(peer, "server", "Test") as server:
+        with LossyPath(server.line().split()[-1], 0.02, 1) as path:
+            our_client(echo, path.address, None, "--bulk", "--count", 2, "--size", size)
+    with Process(echo, "--listen", "127.0.0.1:0", "--protocol", "Test") as server:
+        with LossyPath(server.line().split()[-1], 0.02, 2) as path:
+            their_client(peer, path.address, None, "--count", 2, "--sizes", size)
 
 
 def our_client_their_server(echo, peer, key, has_channels):
@@ -94,6 +163,7 @@ def main():
     for key in (None, KEY):
         our_client_their_server(echo, peer, key, version != "v1")
         their_client_our_server(echo, peer, key, version != "v1")
+    over_a_bad_line(echo, peer)
     return 0
 
 
