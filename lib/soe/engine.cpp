@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cassert>
 #include <deque>
-#include <functional>
 #include <string>
 #include <unordered_map>
 
@@ -107,7 +106,7 @@ class Engine::Impl {
     if (at != none && slots_[at].kind != Slot::Kind::ended) {  // who admits may have ended it
       // What is there stays until the client proves that it has the new response.
       slots_[at].rival = std::make_unique<HalfOpen>(std::move(made));
-      respond(at, *slots_[at].rival);
+      slots_[at].rival->respond(resources_.outgoing, at, resources_.config);
       return at;
     }
     make_room();
@@ -117,7 +116,7 @@ class Engine::Impl {
     Slot& slot = slots_[at];
     slot.half_open = std::make_unique<HalfOpen>(std::move(made));
     life_wheel_.set(at, slot.half_open->expires);
-    respond(at, *slot.half_open);
+    slot.half_open->respond(resources_.outgoing, at, resources_.config);
     return at;
   }
 
@@ -362,48 +361,19 @@ class Engine::Impl {
       slot.session->answer_again();
       return true;
     }
-    for (const auto& asked : {std::cref(slot.half_open), std::cref(slot.rival)}) {
-      if (!asked.get() || asked.get()->negotiated.session_id != session_id) continue;
-      respond(at, *asked.get());
+    for (const HalfOpen* const asked : {slot.half_open.get(), slot.rival.get()}) {
+      if (asked == nullptr || asked->negotiated.session_id != session_id) continue;
+      asked->respond(resources_.outgoing, at, resources_.config);
       return true;
     }
     return false;
-  }
-
-  void respond(std::uint32_t at, const HalfOpen& half_open) {
-    const Negotiated& negotiated = half_open.negotiated;
-    const Config& config = resources_.config;
-    resources_.outgoing.compose(at, SessionResponse::max_size, [&](std::byte* out) {
-      return negotiated.response(config).encode({out, SessionResponse::max_size});
-    });
-    if (half_open.refusal == DisconnectReason::none) return;
-    std::array<std::byte, Disconnect::size> body{};
-    const std::size_t size = Disconnect{negotiated.session_id, half_open.refusal}.encode(body);
-    const Framing framing = negotiated.framing(config);
-    resources_.outgoing.compose(at, framing.pad() + size, [&](std::byte* out) {
-      return framing.write(out, static_cast<std::uint16_t>(OpCode::disconnect),
-                           byte_view{body}.first(size));
-    });
-  }
-
-  // Whether a datagram shows that its sender has our response.
-  bool proves(const HalfOpen& half_open, byte_view datagram) const noexcept {
-    if (half_open.refusal != DisconnectReason::none || datagram.size() < 2) return false;
-    const Framing framing = half_open.negotiated.framing(resources_.config);
-    if (is_unreliable(datagram)) {
-      return resources_.config.unreliable && datagram.size() > framing.crc_length &&
-             framing.is_intact(datagram);
-    }
-    const std::uint16_t op = soe::op_of(datagram);
-    return soe::is_known(op) && !is_contextless(op) &&
-           datagram.size() >= minimum_size(op, framing.pad()) && framing.is_intact(datagram);
   }
 
   std::uint32_t receive_session(std::uint32_t at, mutable_byte_view datagram, time_point now) {
     Slot& slot = slots_[at];
     Session& session = *slot.session;
     if (session.receive(datagram, now) == Session::Intake::bad_checksum && has_rival(slot, now) &&
-        proves(*slot.rival, datagram)) {
+        slot.rival->is_proven_by(datagram, resources_.config)) {
       // The client has started anew, and this is the first that it says.
       return succeed(at, datagram, now);
     }
@@ -413,8 +383,9 @@ class Engine::Impl {
 
   std::uint32_t receive_half_open(std::uint32_t at, mutable_byte_view datagram, time_point now) {
     Slot& slot = slots_[at];
-    const bool is_rival = has_rival(slot, now) && proves(*slot.rival, datagram);
-    if (!is_rival && !proves(*slot.half_open, datagram)) {
+    const bool is_rival =
+        has_rival(slot, now) && slot.rival->is_proven_by(datagram, resources_.config);
+    if (!is_rival && !slot.half_open->is_proven_by(datagram, resources_.config)) {
       resources_.count(datagram.size() < 2 ? Drop::empty : Drop::bad_checksum);
       return at;
     }

@@ -102,9 +102,10 @@ void Recovery::on_acknowledged(Packet& packet, time_point now) noexcept {
   ++acknowledged_;
 
   // Which sending was it? Karn's rule says that nobody knows, and takes no sample; but no
-  // acknowledgement is faster than the fastest of late (RFC 8985 section 6.2 judges so, too). Unless
-  // all of late were slow because of a queue, which is gone by the time that a packet leaves again
-  // alone: what comes much later than reordering explains, and just after a repetition, is its.
+  // acknowledgement is faster than the fastest of late (RFC 8985 section 6.2 judges so, too).
+  // Unless all of late were slow because of a queue, which is gone by the time that a packet leaves
+  // again alone: what comes much later than reordering explains, and just after a repetition, is
+  // its.
   const duration least = round_trip_.least();
   const bool is_repeated = packet.transmissions > 1;
   const bool is_earlier_sending = is_repeated && now - packet.last_sent < least - least / 8 &&

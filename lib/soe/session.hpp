@@ -104,6 +104,9 @@ class Session {
  private:
   enum class State : std::uint8_t { connecting, open, closing, ended };
 
+  // A mistaken or forged word of a peer is answered, and asked about, at most so often.
+  static constexpr duration probe_interval = std::chrono::seconds{1};
+
   struct ReliableChannel {
     ReliableChannel(unsigned number, time_point now) : send(number), receive(number, now) {}
     SendChannel send;
@@ -137,7 +140,10 @@ class Session {
   EnqueueStatus enqueue_unreliable(byte_view message, Channel to);
   void send_now(OpCode op, byte_view body = {});
   template <class Body>
-  void send_body(OpCode op, const Body& body);
+  void send_body(OpCode op, const Body& body) {
+    std::array<std::byte, Body::size> bytes{};
+    send_now(op, byte_view{bytes}.first(body.encode(bytes)));
+  }
   template <class Handshake>
   void send_contextless(const Handshake& packet);
   void send_request();
