@@ -56,6 +56,10 @@
 #include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
 #include <muster/room/token.hpp>
+#include <muster/shard/format.hpp>
+#include <muster/shard/simulation.hpp>
+#include <muster/shard/subscriber.hpp>
+#include <muster/shard/tick_clock.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/crc32.hpp>
