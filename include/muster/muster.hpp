@@ -56,9 +56,15 @@
 #include <muster/relay/sync_filter.hpp>
 #include <muster/room/room.hpp>
 #include <muster/room/token.hpp>
+#include <muster/shard/any_shard.hpp>
 #include <muster/shard/format.hpp>
+#include <muster/shard/frame_cache.hpp>
+#include <muster/shard/id.hpp>
+#include <muster/shard/registry.hpp>
+#include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/subscriber.hpp>
+#include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>

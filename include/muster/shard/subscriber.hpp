@@ -16,8 +16,8 @@ struct Subscriber {
   /// joining; 0 is nobody.
   std::uint64_t handle = 0;
 
-  std::string id;         ///< 1 to 128 bytes: what it joined as (`sid`)
-  std::string user;       ///< its account, as the authenticator said; empty: anonymous
+  std::string id{};       ///< 1 to 128 bytes: what it joined as (`sid`)
+  std::string user{};     ///< its account, as the authenticator said; empty: anonymous
   bool is_admin = false;  ///< may join as anybody
   Address remote{};
 };
