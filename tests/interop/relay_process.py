@@ -17,7 +17,7 @@ def skip(why):
     raise SystemExit(SKIPPED)
 
 
-def wait_until(condition, what, seconds=10.0):
+def wait_until(condition, what, seconds=30.0):
     """Polls until the condition gives something true, and returns it."""
     deadline = time.monotonic() + seconds
     while True:
