@@ -117,12 +117,20 @@ bool is_key(std::string_view key) noexcept {
          std::all_of(key.begin(), key.end() - 2, is_base64);
 }
 
-// The subprotocols of one request: tokens, each named once (RFC 6455 section 4.1, point 10).
+// RFC 6455 section 4.1, point 10 wants a token. Clients that carry a credential in the name,
+// because a browser lets them set nothing else, send it as it is, with a slash or an equals sign in
+// it; what could end the field or the list is all that a server has to keep out.
+bool is_subprotocol(std::string_view name) noexcept {
+  return !name.empty() && std::all_of(name.begin(), name.end(),
+                                      [](char c) { return c > ' ' && c <= '~' && c != ','; });
+}
+
+// The subprotocols of one request, each named once.
 bool read_subprotocols(const HeaderFields& headers, UpgradeOffer& out) noexcept {
   bool is_valid = true;
   headers.for_each_element("Sec-WebSocket-Protocol", [&](std::string_view name) {
     const auto before = out.subprotocols();
-    is_valid = is_token(name) && before.size() < max_subprotocols &&
+    is_valid = is_subprotocol(name) && before.size() < max_subprotocols &&
                std::find(before.begin(), before.end(), name) == before.end();
     if (is_valid) out.subprotocols_[out.subprotocol_count_++] = name;
     return is_valid;
@@ -208,8 +216,8 @@ UpgradeCheck check_upgrade(const RequestHead& head, UpgradeOffer& out) noexcept 
   const HeaderFields& headers = head.headers;
   if (head.method != "GET") return refuse(errc::not_websocket, 405);
   if (!asks_for_websocket(head)) return refuse(errc::not_websocket, 400);
-  if (head.minor_version == 0 || !headers.find("Host") ||
-      !headers.has_token("Connection", "Upgrade")) {
+  if (head.minor_version == 0) return refuse(errc::not_websocket, 426);  // it knows no upgrades
+  if (!headers.find("Host") || !headers.has_token("Connection", "Upgrade")) {
     return refuse(errc::bad_handshake, 400);
   }
   const auto version = headers.find("Sec-WebSocket-Version");
@@ -230,7 +238,7 @@ UpgradeCheck check_upgrade(const RequestHead& head, UpgradeOffer& out) noexcept 
 std::size_t write_upgrade_response(mutable_byte_view out, const AcceptValue& accept,
                                    std::string_view subprotocol) noexcept {
   const std::size_t size = upgrade_response_size(subprotocol);
-  if (out.size() < size || (!subprotocol.empty() && !is_token(subprotocol))) return 0;
+  if (out.size() < size || (!subprotocol.empty() && !is_subprotocol(subprotocol))) return 0;
   std::byte* at = out.data();
   const auto put = [&at](std::string_view text) {
     std::memcpy(at, text.data(), text.size());

@@ -52,7 +52,7 @@ struct UpgradeCheck {
 ///
 /// Says nothing about path, origin or subprotocol: which of them are welcome is the caller's
 /// business.
-/// @error errc::not_websocket        405: not a GET; 400: no "Upgrade: websocket"
+/// @error errc::not_websocket        405: not a GET; 400: no "Upgrade: websocket"; 426: HTTP/1.0
 /// @error errc::unsupported_version  426: a version other than 13
 /// @error errc::bad_handshake        400: another field is missing or wrong, or the request has a
 /// body

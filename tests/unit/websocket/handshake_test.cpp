@@ -126,8 +126,8 @@ TEST_CASE("rfc6455 4.2.1: an incomplete or wrong request is refused with its sta
       {request({}, "POST /chat HTTP/1.1"), errc::not_websocket, 405},
       {request({}, "get /chat HTTP/1.1"), errc::not_websocket, 405},
       {request({}, "HEAD /chat HTTP/1.1"), errc::not_websocket, 405},
-      {request({}, "GET /chat HTTP/1.0"), errc::bad_handshake, 400},
-      {request({{"Host", ""}}, "GET /chat HTTP/1.0"), errc::bad_handshake, 400},
+      {request({}, "GET /chat HTTP/1.0"), errc::not_websocket, 426},
+      {request({{"Host", ""}}, "GET /chat HTTP/1.0"), errc::not_websocket, 426},
       {request({{"Upgrade", ""}}), errc::not_websocket, 400},
       {request({{"Upgrade", "h2c"}}), errc::not_websocket, 400},
       {request({{"Upgrade", "notwebsocket"}}), errc::not_websocket, 400},
@@ -167,6 +167,9 @@ TEST_CASE("rfc6455 4.2.2: the offered subprotocols are listed in the client's or
             .subprotocols == std::vector<std::string>{"chat", "superchat", "v2.game"});
   CHECK(check_request(request({{"Sec-WebSocket-Protocol", "b"}, {"sec-websocket-protocol", "a"}}))
             .subprotocols == std::vector<std::string>{"b", "a"});
+  // No tokens, but what clients send who carry a credential there.
+  CHECK(check_request(request({{"Sec-WebSocket-Protocol", "bearer.a/b+c=, x:y@z"}}))
+            .subprotocols == std::vector<std::string>{"bearer.a/b+c=", "x:y@z"});
 }
 
 TEST_CASE("rfc6455 4.2.2: the response says what was agreed", "[websocket][handshake]") {
