@@ -42,6 +42,8 @@ std::string_view to_string(errc code) noexcept {
       return "larger than the limit";
     case errc::bad_syntax:
       return "the input does not follow its grammar";
+    case errc::too_deep:
+      return "nested deeper than the limit";
     case errc::reserved_bits:
       return "a reserved bit is set";
     case errc::reserved_opcode:

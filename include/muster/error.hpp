@@ -30,6 +30,7 @@ enum class errc {
   bad_value = 25,       ///< a field has a value outside its range
   too_large = 26,       ///< larger than the configured limit
   bad_syntax = 27,      ///< the input does not follow its grammar
+  too_deep = 28,        ///< nested deeper than the configured limit
 
   // RFC 6455 framing.
   reserved_bits = 40,      ///< a reserved bit is set and no extension was negotiated

@@ -92,5 +92,7 @@
 #include <muster/websocket/utf8.hpp>
 #include <muster/wire/byte_reader.hpp>
 #include <muster/wire/byte_writer.hpp>
+#include <muster/wire/json_scanner.hpp>
+#include <muster/wire/json_string.hpp>
 #include <muster/wire/mask.hpp>
 #include <muster/wire/postcard.hpp>

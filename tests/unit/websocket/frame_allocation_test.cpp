@@ -2,6 +2,7 @@
 // How often the decoder asks the heap for memory: counted, not taken from the decoder's own word.
 #include <muster/websocket/frame_codec.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/frames.hpp"
 
@@ -12,27 +13,17 @@
 #include <string>
 #include <vector>
 
-// Sanitizers bring an allocator of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef MUSTER_TEST_COUNTS_ALLOCATIONS
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 1
-#endif
-
 #if MUSTER_TEST_COUNTS_ALLOCATIONS
 
-namespace {
+namespace test {
 
 int allocations = 0;
 int live = 0;
 
-}  // namespace
+}  // namespace test
+
+using test::allocations;
+using test::live;
 
 void* operator new(std::size_t size) {
   void* const memory = std::malloc(size == 0 ? 1 : size);
