@@ -57,6 +57,7 @@
 #include <muster/room/room.hpp>
 #include <muster/room/token.hpp>
 #include <muster/shard/any_shard.hpp>
+#include <muster/shard/credentials.hpp>
 #include <muster/shard/envelope.hpp>
 #include <muster/shard/format.hpp>
 #include <muster/shard/frame_cache.hpp>
