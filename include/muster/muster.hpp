@@ -59,6 +59,7 @@
 #include <muster/shard/any_shard.hpp>
 #include <muster/shard/credentials.hpp>
 #include <muster/shard/envelope.hpp>
+#include <muster/shard/error_body.hpp>
 #include <muster/shard/format.hpp>
 #include <muster/shard/frame_cache.hpp>
 #include <muster/shard/id.hpp>
