@@ -66,6 +66,8 @@
 #include <muster/shard/registry.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
+#include <muster/shard/snapshot_frame.hpp>
+#include <muster/shard/sse_event.hpp>
 #include <muster/shard/subscriber.hpp>
 #include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
