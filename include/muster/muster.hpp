@@ -71,6 +71,7 @@
 #include <muster/shard/subscriber.hpp>
 #include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
+#include <muster/shard/v2_message.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/crc32.hpp>
