@@ -63,6 +63,7 @@
 #include <muster/shard/format.hpp>
 #include <muster/shard/frame_cache.hpp>
 #include <muster/shard/id.hpp>
+#include <muster/shard/join_ticket.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
