@@ -64,6 +64,10 @@
 #include <muster/shard/frame_cache.hpp>
 #include <muster/shard/id.hpp>
 #include <muster/shard/join_ticket.hpp>
+#include <muster/shard/match.hpp>
+#include <muster/shard/match_mode.hpp>
+#include <muster/shard/match_status.hpp>
+#include <muster/shard/matchmaker.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
