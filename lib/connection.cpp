@@ -130,6 +130,7 @@ std::size_t Connection::encoded_size(std::size_t payload_size) const noexcept {
     case Framing::client:
       return server_header_size(payload_size) + 4 + payload_size;
     case Framing::messages:
+    case Framing::none:
       break;
   }
   return payload_size;
@@ -157,6 +158,7 @@ void Connection::overrun(std::uint32_t lost) noexcept {
 
 // Accounts for what went into the queue, and puts it there.
 void Connection::push(SendEntry&& entry) {
+  if (entry.size == 0 && framing_ == Framing::none) return;  // no write would take it
   queued_bytes_ += entry.size;
   queued_frames_ = static_cast<std::uint16_t>(queued_frames_ + entry.frames);
   queue().push(std::move(entry), framing_);
@@ -453,5 +455,10 @@ std::size_t Connection::encode_close(std::byte*, std::uint16_t, std::string_view
 }
 void Connection::accept_upgrade(Service&, std::string_view) noexcept {}
 void Connection::respond(const Response&) noexcept {}
+
+bool Connection::accept_stream(Service&, std::span<const HeaderField>) noexcept {
+  respond({.status = 501, .body = as_bytes("no streams here\n")});
+  return false;
+}
 
 }  // namespace muster

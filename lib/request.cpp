@@ -68,6 +68,15 @@ bool Decision::accept(Service& service, std::string_view subprotocol, void* cont
   return true;
 }
 
+bool Decision::accept_stream(Service& service, std::span<const HeaderField> headers,
+                             void* context) {
+  if (is_answered()) return false;
+  Connection* const connection = std::exchange(outbox_, nullptr)->find(id_);
+  if (connection == nullptr || connection->state_ != Connection::State::opening) return false;
+  connection->set_context(context);
+  return connection->accept_stream(service, headers);
+}
+
 void Decision::respond(const Response& response) {
   if (is_answered()) return;
   Connection* const connection = std::exchange(outbox_, nullptr)->find(id_);

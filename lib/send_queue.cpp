@@ -36,7 +36,9 @@ constexpr bool is_plain(const SendEntry& entry) noexcept {
 }  // namespace
 
 void SendQueue::push(SendEntry entry, Framing framing) {
-  if (!empty() && framing != Framing::messages && is_plain(entry)) {
+  // Only frames say where each of them ends.
+  const bool is_framed = framing == Framing::server || framing == Framing::client;
+  if (is_framed && !empty() && is_plain(entry)) {
     SendEntry& last = entries.back();
     if (is_plain(last) && last.block == entry.block && last.offset + last.size == entry.offset &&
         last.frames + entry.frames <= 0xffff) {

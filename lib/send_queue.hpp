@@ -54,11 +54,11 @@ struct SendQueue {
 
   [[nodiscard]] bool empty() const noexcept { return head == entries.size(); }
 
-  /// Adds an entry, to the last one if both are plain and lie side by side.
+  /// Adds an entry, to the last one if both are plain frames and lie side by side.
   void push(SendEntry entry, Framing framing);
 
-  /// Takes away bytes that have left. With framing, the rest of a message that has begun becomes an
-  /// entry of its own.
+  /// Takes away bytes that have left. The rest of a message that has begun becomes an entry
+  /// of its own.
   QueueChange consume(std::size_t bytes);
 
   /// Takes away one whole entry.

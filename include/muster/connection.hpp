@@ -21,6 +21,7 @@ class Group;
 class Outbox;
 class Service;
 struct Backlog;
+struct HeaderField;
 struct Response;
 struct QueueChange;
 struct SendEntry;
@@ -90,6 +91,7 @@ enum class Framing : std::uint8_t {
   server,    ///< RFC 6455 frames without a mask: a group's batch is sent as it lies
   client,    ///< RFC 6455 frames, each with a mask of its own
   messages,  ///< the transport takes one message at a time (memory, SOE)
+  none,      ///< payloads one after the other, with nothing in between (an HTTP stream)
 };
 
 /// An ordered stream of messages to one peer.
@@ -201,7 +203,7 @@ class Connection {
 
   // What a transport is asked to do, from within a flush. None of these may call a service.
 
-  /// Server and client framing: takes bytes, in order, and says how many. Fewer than all means that
+  /// All but message framing: takes bytes, in order, and says how many. Fewer than all means that
   /// the transport is full and will call `writable()`. -1: broken; the transport calls `ended()`
   /// itself before it returns.
   virtual std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept;
@@ -228,6 +230,10 @@ class Connection {
   /// Answers to an upgrade request or a plain request, at most one in all (see `Decision`).
   virtual void accept_upgrade(Service& service, std::string_view subprotocol) noexcept;
   virtual void respond(const Response& response) noexcept;
+
+  /// Answers a plain request with a stream, for `service` to write.
+  /// @return   false: with something else; the service is not told
+  virtual bool accept_stream(Service& service, std::span<const HeaderField> headers) noexcept;
 
   // Moving. A transport that can be moved keeps a place on the other loop in `prepare_move`, and in
   // `depart` either takes everything there and calls `departed()`, or stays.
@@ -256,6 +262,9 @@ class Connection {
 
   /// Names the service that hears `on_close` if the connection never opens (an outgoing one).
   void answer_to(Service& service) noexcept { service_ = &service; }
+
+  /// The handshake decided on another framing. Nothing but raw bytes has been queued.
+  void use(Framing framing) noexcept { framing_ = framing; }
 
   /// The handshake is over: the connection may send. `on_open` follows with `announce`, or after
   /// the next flush.

@@ -64,6 +64,23 @@ class Decision {
   ///                     hears nothing more of it
   bool accept(Service& service, std::string_view subprotocol = {}, void* context = nullptr);
 
+  /// Answers a plain request with a stream of server-sent events, which `service` writes.
+  ///
+  /// The peer gets `200`, `Content-Type: text/event-stream` and `Cache-Control: no-cache`, and the
+  /// response goes on until one side ends it. The service has a connection, as after `accept`:
+  /// `on_open` follows within the call or soon after, or `on_close` if the peer goes away first.
+  /// Each message is written as it is, whatever its kind, so it has to be one or more whole events
+  /// ("id: 7\ndata: x\n\n"): the transport's own comment lines go in between. The peer says nothing
+  /// more: there is no `on_message`. `close` ends the response; its code and text stay here. The
+  /// connection does not move to another loop.
+  /// @param headers   besides Content-Type, Cache-Control, Content-Length and Connection
+  /// @param context   becomes the connection's `context()`
+  /// @return          false: the peer is gone, the request was answered before, or it was a HEAD,
+  ///                  which gets the head alone; the service hears nothing of it
+  /// @source          WHATWG HTML, section 9.2
+  bool accept_stream(Service& service, std::span<const HeaderField> headers = {},
+                     void* context = nullptr);
+
   /// Answers with a status and a body. An upgrade is thereby refused.
   void respond(const Response& response);
 

@@ -3,15 +3,19 @@
 #include <muster/memory/network.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <deque>
 #include <queue>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace muster::memory {
 
 namespace {
+
+constexpr std::string_view event_stream = "text/event-stream";
 
 enum class EventKind : std::uint8_t { upgrade, open, message, close, resume };
 
@@ -103,6 +107,10 @@ class Network::End final : public Connection {
       cut();
       return false;
     }
+    if (answer_ != nullptr) {
+      answer_->body += as_text(message.bytes);
+      return true;
+    }
     const std::size_t size = message.bytes.size();
     if (under_way_ != 0 && under_way_ + size > link_.window) return false;
     if (delivery == Delivery::Class::volatile_ && link_.loss > 0 &&
@@ -122,11 +130,19 @@ class Network::End final : public Connection {
       fail(info.reason);
       return;
     }
+    if (answer_ != nullptr) {
+      ended(info.reason, false);
+      return;
+    }
     Event event{.at = arrival(0), .kind = EventKind::close, .target = peer_};
-    const byte_view text = as_bytes(info.text);
-    event.bytes.assign(text.begin(), text.end());
-    event.reason = info.reason;
-    event.code = info.code;
+    if (is_stream_) {  // it has no close message: a response ends, or its reader is gone
+      event.reason = is_plain_server_ ? CloseReason::finished : CloseReason::connection_lost;
+    } else {
+      const byte_view text = as_bytes(info.text);
+      event.bytes.assign(text.begin(), text.end());
+      event.reason = info.reason;
+      event.code = info.code;
+    }
     world_.schedule(std::move(event));
   }
 
@@ -156,14 +172,33 @@ class Network::End final : public Connection {
     ended(CloseReason::refused, false);
   }
 
+  bool accept_stream(Service& service, std::span<const HeaderField>) noexcept override {
+    assert(is_plain_server_ && "a stream answers a plain request");
+    if (!is_plain_server_ || is_head_) {
+      respond({.status = is_plain_server_ ? 200U : 500U, .content_type = event_stream});
+      return false;
+    }
+    answer_to(service);
+    is_stream_ = true;
+    if (answer_ != nullptr) {
+      answer_->status = 200;
+      answer_->content_type = event_stream;
+    } else if (End* const client = peer(); client != nullptr) {
+      client->is_stream_ = true;
+    }
+    accept_upgrade(service, {});
+    return true;
+  }
+
   // What events do.
 
   void ask() {
     if (has_ended() || is_closing()) return;
     const StoredRequest request = std::move(*request_);
     request_.reset();
+    is_head_ = request.view().method == "HEAD";
     Decision decision{world_.outbox, id()};
-    if (answer_ != nullptr) {
+    if (is_plain_server_) {
       pending_service_->on_request(request.view(), std::move(decision), world_.now);
     } else {
       pending_service_->on_upgrade(request.view(), std::move(decision), world_.now);
@@ -188,7 +223,7 @@ class Network::End final : public Connection {
   void take(Event event) {
     if (event.kind == EventKind::message) {
       if (End* const from = peer(); from != nullptr) from->delivered(event.bytes.size());
-      if (is_open()) {
+      if (is_open() && !is_plain_server_) {
         service()->on_message(*this, {event.bytes, event.message_kind}, world_.now);
       }
       return;
@@ -259,6 +294,9 @@ class Network::End final : public Connection {
   time_point last_arrival_ = time_point::min();
   bool established_ = false;
   bool stalled_ = false;
+  bool is_plain_server_ = false;  // asked by a plain request: hears nothing after it
+  bool is_head_ = false;
+  bool is_stream_ = false;
 };
 
 void Network::World::handle(Event event) {
@@ -300,8 +338,8 @@ void Network::fail_write(std::uint64_t n) noexcept {
 }
 std::uint64_t Network::writes() const noexcept { return world_->writes; }
 
-Connection& Network::connect(Service& client, Service& server, const Request& request,
-                             const Link& link) {
+Network::End& Network::join(Service& client, Service& server, const Request& request,
+                            const Link& link) {
   auto& ends = world_->ends;
   End& near = *ends.emplace_back(std::make_unique<End>(*world_, link));
   End& far = *ends.emplace_back(std::make_unique<End>(*world_, link));
@@ -316,9 +354,22 @@ Connection& Network::connect(Service& client, Service& server, const Request& re
   return near;
 }
 
+Connection& Network::connect(Service& client, Service& server, const Request& request,
+                             const Link& link) {
+  return join(client, server, request, link);
+}
+
+Connection& Network::open_stream(Service& client, Service& server, const Request& request,
+                                 const Link& link) {
+  End& near = join(client, server, request, link);
+  near.peer()->is_plain_server_ = true;
+  return near;
+}
+
 std::shared_ptr<const Network::Answer> Network::request(Service& server, const Request& request) {
   End& far = *world_->ends.emplace_back(std::make_unique<End>(*world_, Link{}));
   far.pending_service_ = &server;
+  far.is_plain_server_ = true;
   far.request_ = std::make_unique<StoredRequest>(request);
   far.answer_ = std::make_shared<Answer>();
   world_->schedule({.at = world_->now, .kind = EventKind::upgrade, .target = far.id()});

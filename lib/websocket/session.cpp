@@ -55,6 +55,8 @@ time_point Session::deadline(time_point now) const noexcept {
       return since() + config.upgrade_timeout;
     case Stage::first:
       return since() + config.first_message_timeout;
+    case Stage::stream:
+      return since() + stream_period();
     case Stage::closing:
       return since() + config.close_timeout;
     case Stage::messages:
@@ -95,6 +97,9 @@ void Session::due(time_point now) {
     case Stage::first:
       ++stats.first_message_timeouts;
       fault(CloseReason::timed_out, 1008, "no message in time", now);
+      return;
+    case Stage::stream:
+      look_after_stream(now);
       return;
     case Stage::closing:
       ++stats.close_timeouts;
@@ -143,6 +148,10 @@ void Session::receive(mutable_byte_view bytes, time_point now) {
   const Endpoint::Call call{*endpoint_, now};
   if (stage_ < Stage::first) {
     receive_head(bytes, now);
+    return;
+  }
+  if (is_stream()) {
+    ignore(bytes.size(), now);
     return;
   }
   if (is_open() && !is_announced()) {  // accepted late, in this very pass
@@ -255,21 +264,22 @@ std::uint32_t Session::masking_key() noexcept {
 std::size_t Session::encode_close(std::byte* out, std::uint16_t code,
                                   std::string_view text) noexcept {
   enter(Stage::closing);
+  if (is_stream()) return 0;  // it just ends
   if (!close_code::may_be_sent(code, !is_client())) code = close_code::none;
   const auto key = is_client() ? std::optional<MaskKey>{masking_key()} : std::nullopt;
   return write_close_frame(out, code, text, key);
 }
 
-// All is written. Who failed or got an HTTP answer is told by a FIN that nothing more comes; the
-// descriptor stays open for a while, since closing it with unread input would reset the connection
-// and take the last words away from the peer.
+// All is written. Who failed or got an HTTP answer, be it a stream, is told by a FIN that nothing
+// more comes; the descriptor stays open for a while, since closing it with unread input would reset
+// the connection and take the last words away from the peer.
 void Session::finish(const CloseInfo&) noexcept {
   finished_ = true;
   if (peer_is_done_ || stage_ < Stage::first) {  // or nothing was open yet
     ended(CloseReason::finished, true);
     return;
   }
-  if (answered_ || failed_) half_close();
+  if (answered_ || failed_ || is_stream()) half_close();
 }
 
 void Session::release() noexcept {
@@ -281,6 +291,7 @@ void Session::release() noexcept {
 void Session::leave_endpoint() noexcept {
   endpoint_->wheel_.clear(id().index);
   endpoint_->openings_.erase(id().index);
+  endpoint_->streams_.erase(id().index);
   if (!is_client()) endpoint_->leave(remote());
   --endpoint_->session_count_;
 }

@@ -13,7 +13,7 @@ namespace muster::websocket {
 
 MoveStatus Session::prepare_move(std::size_t loop, Service& service_there,
                                  std::unique_ptr<Luggage> luggage) noexcept {
-  if (is_client()) return MoveStatus::not_movable;
+  if (is_client() || is_stream()) return MoveStatus::not_movable;
   const MoveStatus status = reserve(loop);
   if (status != MoveStatus::moving) return status;
   auto transit = std::make_unique<Transit>();

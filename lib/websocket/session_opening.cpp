@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <optional>
 #include <string>
 
@@ -72,12 +73,21 @@ bool is_method(std::string_view method) noexcept {
   return method == "GET" || method == "HEAD" || method == "POST";
 }
 
-// Fields that `respond` writes itself, or that would change where the response ends.
+// Fields that every response writes itself, or that would change where it ends.
 bool is_framing_field(std::string_view name) noexcept {
   return equals_ignoring_case(name, "Content-Type") ||
          equals_ignoring_case(name, "Content-Length") ||
          equals_ignoring_case(name, "Transfer-Encoding") ||
          equals_ignoring_case(name, "Connection");
+}
+
+// A service's own fields, but for those that no response may hold.
+void append_field(std::string& text, const HeaderField& field) {
+  if (!is_token(field.name) || !is_field_value(field.value) || is_framing_field(field.name)) return;
+  text += "\r\n";
+  text += field.name;
+  text += ": ";
+  text += field.value;
 }
 
 }  // namespace
@@ -126,7 +136,7 @@ void Session::receive_head(mutable_byte_view bytes, time_point now) {
 // `rest` is what is left of `input` to keep: all of an unfinished head, or what followed a request
 // that is still to be decided.
 void Session::keep_input(std::vector<std::byte> input, mutable_byte_view rest) {
-  if (stage_ == Stage::request) return;
+  if (stage_ == Stage::request || stage_ == Stage::stream) return;
   if (stage_ == Stage::decision && is_too_early(rest.size())) return;
   Opening& kept = opening();
   if (rest.size() == input.size()) {
@@ -241,6 +251,7 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     } else {
       stage_ = Stage::request;
       endpoint_->service_->on_request(request, std::move(decision), now);
+      if (is_open()) announce(now);  // it is a stream
     }
     return false;
   }
@@ -312,20 +323,47 @@ void Session::respond(const Response& response) noexcept {
     }
     text += "\r\nContent-Length: " + std::to_string(response.body.size());
   }
-  for (const HeaderField& field : response.headers) {
-    if (!is_token(field.name) || !is_field_value(field.value) || is_framing_field(field.name)) {
-      continue;
-    }
-    text += "\r\n";
-    text += field.name;
-    text += ": ";
-    text += field.value;
-  }
+  for (const HeaderField& field : response.headers) append_field(text, field);
   text += "\r\nConnection: close\r\n\r\n";
   if (has_content && !head_only_) text += as_text(response.body);
   send_raw(as_bytes(text));
   enter(Stage::closing);
   close(CloseReason::refused, 0);
+}
+
+// The response has no length: it ends with the connection (RFC 9112 section 6.3).
+bool Session::accept_stream(Service& service, std::span<const HeaderField> headers) noexcept {
+  assert(stage_ == Stage::request && "a stream answers a plain request");
+  if (stage_ != Stage::request) {
+    respond({.status = 500, .body = as_bytes("no stream here\n")});
+    return false;
+  }
+  std::string text =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache";
+  for (const HeaderField& field : headers) {
+    if (!equals_ignoring_case(field.name, "Cache-Control")) append_field(text, field);
+  }
+  text += "\r\nConnection: close\r\n\r\n";
+  if (head_only_) {
+    answered_ = true;
+    send_raw(as_bytes(text));
+    enter(Stage::closing);
+    close(CloseReason::refused, 0);
+    return false;
+  }
+  ++endpoint_->stats_.streams;
+  answer_to(service);
+  if (peer_is_done_) {  // nobody is there to read it
+    ended(CloseReason::connection_lost, true);
+    return true;
+  }
+  endpoint_->openings_.erase(id().index);
+  endpoint_->streams_.try_emplace(id().index);
+  use(Framing::none);
+  send_raw(as_bytes(text));
+  opened(service);
+  enter(Stage::stream);
+  return true;
 }
 
 // Client.

@@ -492,6 +492,55 @@ TEST_CASE("socket tls: an HTTP request is answered, and the answer is whole", "[
   REQUIRE(world.run([&] { return world.listener().endpoint().session_count() == 0; }));
 }
 
+TEST_CASE("socket tls: a slow reader of a stream gets the newest events, whole", "[tls][stream]") {
+  struct Events final : SocketService {
+    void on_request(const Request&, Decision decision, time_point) override {
+      decision.accept_stream(*this);
+    }
+  };
+  const auto tick = [](int n) {
+    return "id: " + std::to_string(n) + "\ndata: " + std::string(7000, 'd') + "\n\n";
+  };
+  TlsWorld world{each_backend()};
+  Events events;
+  ServerWorld::Config config;
+  config.tls = &world.Trust::server;
+  muster::asio::WebSocketServer server{world.loop, config, world.entropy, events};
+  REQUIRE(!server.listen("127.0.0.1:0"));
+  TlsPeer& peer = *world.peers.emplace_back(
+      std::make_unique<TlsPeer>(server.port(), world.Trust::client, 8 * 1024));
+  REQUIRE(world.run([&] { return peer.engine->may_write(); }));
+  peer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  REQUIRE(world.run([&] { return peer.plain.ends_with("\r\n\r\n"); }));
+  const std::string head = std::exchange(peer.plain, {});
+  CHECK_THAT(head, StartsWith("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"));
+  Connection& connection = *world.loop.outbox().find(events.last);
+  peer.is_reading = peer.raw.is_reading = false;
+  constexpr int count = 3000;
+  for (int i = 1; i <= count; ++i) {
+    const std::string text = tick(i);
+    REQUIRE(connection.send({as_bytes(text)}, Delivery::latest(1)) == SendStatus::queued);
+    REQUIRE(connection.backlog() <= 2 * tick(count).size());
+    world.settle();
+  }
+  peer.is_reading = peer.raw.is_reading = true;
+  REQUIRE(world.run([&] { return peer.plain.ends_with(tick(count)); }));
+  CHECK(connection.written() == head.size() + peer.plain.size());
+  int last = 0;
+  int got = 0;
+  for (std::string_view rest = peer.plain; !rest.empty(); ++got) {
+    REQUIRE(rest.starts_with("id: "));
+    const int n = std::stoi(std::string{rest.substr(4, 8)});
+    REQUIRE(n > last);
+    REQUIRE(rest.starts_with(tick(n)));
+    rest.remove_prefix(tick(n).size());
+    last = n;
+  }
+  CHECK(got < count);
+  connection.close(CloseReason::finished);
+  REQUIRE(world.run([&] { return peer.state == TlsEngine::State::ended; }));
+}
+
 TEST_CASE("socket tls: a large answer reaches a slow peer that has ended its side", "[tls]") {
   struct Page final : SocketService {
     void on_request(const Request&, Decision decision, time_point) override {

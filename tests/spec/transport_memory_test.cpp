@@ -75,7 +75,8 @@ class Sink final : public Connection {
   void release() noexcept override {}
 };
 
-constexpr std::array<Framing, 3> every_framing{Framing::server, Framing::client, Framing::messages};
+constexpr std::array<Framing, 4> every_framing{Framing::server, Framing::client, Framing::messages,
+                                               Framing::none};
 
 // What is allocated in a thousand passes, after some to warm up.
 template <class Pass>

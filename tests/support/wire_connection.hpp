@@ -93,7 +93,7 @@ struct Wire {
   bool ends_when_finished = true;
 
   // What it was given.
-  std::string bytes;                  ///< with framing
+  std::string bytes;                  ///< all but message framing
   std::vector<std::string> messages;  ///< without
   std::size_t writes = 0;
   std::vector<const std::byte*> last_pieces;  ///< where the pieces of the last write lay
@@ -106,6 +106,7 @@ struct Wire {
   /// The payloads of data messages, in order. A broken stream has one payload that says so.
   [[nodiscard]] std::vector<std::string> payloads() const {
     if (framing == Framing::messages) return messages;
+    if (framing == Framing::none) return lines();
     std::vector<std::string> out;
     std::size_t rest = 0;
     const auto frames = decode_frames(bytes, &rest);
@@ -113,6 +114,16 @@ struct Wire {
     for (const WireFrame& frame : *frames) {
       if (frame.masked != (framing == Framing::client)) return {"<wrong mask>"};
       if (frame.opcode < 8) out.push_back(frame.payload);
+    }
+    return out;
+  }
+
+  /// No framing: the whole lines that are no comments.
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> out;
+    std::size_t at = 0;
+    for (std::size_t end = 0; (end = bytes.find('\n', at)) != std::string::npos; at = end + 1) {
+      if (bytes[at] != ':') out.push_back(bytes.substr(at, end + 1 - at));
     }
     return out;
   }
@@ -128,7 +139,10 @@ struct Wire {
   }
 
   /// True if the last frame is complete.
-  [[nodiscard]] bool is_whole() const { return decode_frames(bytes).has_value(); }
+  [[nodiscard]] bool is_whole() const {
+    if (framing == Framing::none) return bytes.empty() || bytes.back() == '\n';
+    return decode_frames(bytes).has_value();
+  }
 };
 
 /// A service that notes what it hears, and whether it hears it when it must not.
@@ -260,7 +274,7 @@ class WireConnection final : public Connection {
 
   std::size_t encode_close(std::byte* out, std::uint16_t code,
                            std::string_view text) noexcept override {
-    if (wire->framing == Framing::messages) return 0;
+    if (wire->framing == Framing::messages || wire->framing == Framing::none) return 0;
     std::string frame{"\x88"};
     const bool client = wire->framing == Framing::client;
     frame += static_cast<char>((client ? 0x80U : 0U) | (code == 0 ? 0U : 2U + text.size()));

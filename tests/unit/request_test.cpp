@@ -47,11 +47,16 @@ class Asking final : public Connection {
   ~Asking() override = default;
   using Connection::ended;
   int accepted = 0;
+  int streams = 0;
   std::vector<unsigned> answers;
 
  private:
   void accept_upgrade(Service&, std::string_view) noexcept override { ++accepted; }
   void respond(const Response& response) noexcept override { answers.push_back(response.status); }
+  bool accept_stream(Service&, std::span<const HeaderField> headers) noexcept override {
+    streams += static_cast<int>(headers.size());
+    return headers.size() == 1;
+  }
   void finish(const CloseInfo&) noexcept override {}
   void release() noexcept override {}
 };
@@ -83,6 +88,25 @@ TEST_CASE("decision: it is answered once, unanswered it refuses", "[request]") {
     other = std::move(decision);
   }
   CHECK(peer.answers == std::vector<unsigned>{200, 503});
+}
+
+TEST_CASE("decision: a stream is one answer, and whether there is one is the transport's word",
+          "[request]") {
+  Outbox outbox;
+  RecordingService service;
+  Asking peer{outbox};
+  int context = 0;
+  const HeaderField fields[] = {{"A", "1"}, {"B", "2"}};
+  Decision decision{outbox, peer.id()};
+  CHECK(decision.accept_stream(service, {fields, 1}, &context));
+  CHECK(decision.is_answered());
+  CHECK_FALSE(decision.accept_stream(service, {fields, 1}));
+  CHECK(peer.streams == 1);
+  CHECK(peer.context<int>() == &context);
+  Decision other{outbox, peer.id()};
+  CHECK_FALSE(other.accept_stream(service, fields));
+  CHECK(peer.streams == 3);
+  CHECK(peer.answers.empty());
 }
 
 TEST_CASE("decision: an answer for a peer that is gone is dropped", "[request]") {

@@ -41,7 +41,71 @@ TEST_CASE("send queue: a byte at a time is enough", "[send_queue]") {
   }
 }
 
-TEST_CASE("send queue: a message without framing waits whole", "[send_queue]") {
+TEST_CASE("send queue: messages without framing lie one after the other, and keep their ends",
+          "[send_queue]") {
+  // Written up to every byte; then the newest takes the place of what has not begun.
+  const std::string expected = "one\nx\n\ntwo\n";
+  for (std::size_t room = 0; room <= expected.size(); ++room) {
+    INFO("room " << room);
+    Loop loop;
+    WireConnection& a = loop.connect(Framing::none);
+    a.send(text("one\n"), Delivery::latest(1));
+    a.send(text(""));
+    a.send(text("x\n"));
+    a.send(text("\n"));
+    a.send(Frame{text("two\n")}, Delivery::latest(2));
+    CHECK(a.backlog() == expected.size());
+    a.wire->room = room;
+    loop.pass();
+    CHECK(a.wire->bytes == expected.substr(0, room));
+    CHECK(a.written() == room);
+    CHECK(a.backlog() == expected.size() - room);
+    a.send(text("new one\n"), Delivery::latest(1));
+    a.send(text("new two\n"), Delivery::latest(2));
+    a.unblock();
+    loop.pass();
+    std::string rest = room == 0 ? "x\n\n" : "one\nx\n\n";
+    if (room > 7) rest += "two\n";
+    CHECK(a.wire->bytes == rest + "new one\nnew two\n");
+    CHECK(a.backlog() == 0);
+  }
+}
+
+TEST_CASE("send queue: an empty message without framing is nothing", "[send_queue]") {
+  Loop loop;
+  WireConnection& a = loop.connect(Framing::none);
+  Group group{loop.outbox};
+  group.join(a);
+  group.broadcast(text(""));
+  CHECK(a.send(text("")) == SendStatus::queued);
+  CHECK(a.backlog() == 0);
+  loop.pass();
+  CHECK(a.wire->bytes.empty());
+  CHECK(a.is_open());
+}
+
+TEST_CASE("send queue: a batch without framing is the payloads, a large one by reference",
+          "[send_queue]") {
+  Loop loop;
+  WireConnection& a = loop.connect(Framing::none);
+  WireConnection& b = loop.connect(Framing::server);
+  Group group{loop.outbox};
+  group.join(a);
+  group.join(b);
+  const Frame large{text(std::string(3000, 'l') + "\n")};
+  group.broadcast(text("1\n"));
+  group.broadcast(text("2\n"), &a);
+  a.send(large);
+  group.broadcast(text("3\n"), nullptr, Delivery::latest(1));
+  CHECK(large.block().reference_count() == 2);
+  loop.pass();
+  CHECK(a.wire->bytes == "1\n" + std::string(3000, 'l') + "\n3\n");
+  CHECK(a.wire->writes == 1);
+  CHECK(b.wire->payloads() == Payloads{"1\n", "2\n", "3\n"});
+  CHECK(large.block().is_unique());
+}
+
+TEST_CASE("send queue: a message that the transport takes as such waits whole", "[send_queue]") {
   Loop loop;
   WireConnection& a = loop.connect(Framing::messages);
   a.send(text(""));

@@ -58,10 +58,17 @@ class Network {
   Connection& connect(Service& client, Service& server, const Request& request = {},
                       const Link& link = {});
 
+  /// Asks for a stream: the server's `on_request` decides. If it accepts one, the client gets its
+  /// messages one by one, and what the client sends is ignored. If it does not, that is told as
+  /// `connect` does.
+  /// @return the client's end; not open before the server accepted
+  Connection& open_stream(Service& client, Service& server, const Request& request = {},
+                          const Link& link = {});
+
   /// A plain request, answered at once or after some steps.
   struct Answer {
     unsigned status = 0;  ///< 0: not answered yet
-    std::string body;
+    std::string body;     ///< of a stream: all that was sent so far
     std::string content_type;
   };
   std::shared_ptr<const Answer> request(Service& server, const Request& request);
@@ -94,6 +101,8 @@ class Network {
  private:
   class End;
   struct World;
+  End& join(Service& client, Service& server, const Request& request, const Link& link);
+
   std::unique_ptr<World> world_;
 };
 

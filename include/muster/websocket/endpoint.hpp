@@ -42,8 +42,13 @@ struct Config {
   duration first_message_timeout{0};
   /// Silence after which a ping is sent; 0: never.
   duration ping_interval = std::chrono::seconds{20};
-  /// Silence after which the peer is taken for dead; 0: never.
+  /// Silence after which the peer is taken for dead; 0: never. The peer of a stream has nothing to
+  /// say: it is closed as too slow when it took nothing of what waits for so long, and up to half
+  /// as long again.
   duration idle_timeout = std::chrono::seconds{45};
+  /// The longest silence of a stream of ours: a comment line is then sent, or up to half as long
+  /// before; 0: never (server).
+  duration heartbeat_interval = std::chrono::seconds{30};
   /// From a close, or from an HTTP answer, to the end of the transport: time for the last words to
   /// arrive.
   duration close_timeout = std::chrono::seconds{2};
@@ -72,6 +77,7 @@ struct Stats {
   std::uint64_t refused_connections = 0;  ///< over a cap
   std::uint64_t upgrades = 0;             ///< handshakes completed
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
+  std::uint64_t streams = 0;              ///< those of them that were answered with a stream
   std::uint64_t bad_requests = 0;  ///< heads that were malformed, too large, or no valid upgrade
   std::uint64_t origins_refused = 0;
   std::uint64_t arrivals = 0;         ///< taken over from another loop
@@ -79,6 +85,7 @@ struct Stats {
   std::uint64_t messages = 0;         ///< received, whole
   std::uint64_t bytes = 0;            ///< received
   std::uint64_t pings = 0;            ///< sent
+  std::uint64_t heartbeats = 0;       ///< comment lines sent on streams
   std::uint64_t protocol_errors = 0;  ///< connections failed for what RFC 6455 forbids
   std::uint64_t oversized = 0;        ///< connections failed for a message above the limit
   /// Connections failed for what their bytes came wrapped in (TLS), the handshake included.
@@ -86,6 +93,7 @@ struct Stats {
   std::uint64_t upgrade_timeouts = 0;
   std::uint64_t first_message_timeouts = 0;
   std::uint64_t idle_timeouts = 0;
+  std::uint64_t write_timeouts = 0;  ///< streams whose peer took nothing
   std::uint64_t close_timeouts = 0;  ///< peers that did not answer a close
 };
 
@@ -163,6 +171,14 @@ class Endpoint {
     time_point outer_;  // a service may dial within a call
   };
 
+  // What a session keeps while it is a stream.
+  struct Stream {
+    std::uint64_t written = ~std::uint64_t{0};  // at the last look: something, by the first
+    std::uint64_t ignored = 0;                  // bytes that the peer sent after its request
+    time_point progress;  // the last look that found more written than the one before
+    time_point clear;     // the last look that found that, or nothing that waits
+  };
+
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
   [[nodiscard]] bool count_instead(const Address& socket, const Address& forwarded);
   void leave(const Address& remote) noexcept;
@@ -179,6 +195,7 @@ class Endpoint {
   std::unordered_map<std::string, std::uint32_t> per_address_;  // only those with a connection
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
   std::unordered_map<std::uint32_t, std::unique_ptr<Transit>> transits_;  // those about to leave
+  std::unordered_map<std::uint32_t, Stream> streams_;                     // by connection index
   ConnectionId deciding_;          // whose upgrade request the service is looking at
   AcceptValue deciding_accept_;    // what answers that request's key
   std::array<Limits, 31> limits_;  // by the power of two that a message may have

@@ -11,12 +11,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 namespace muster::websocket {
 
-/// A connection that speaks RFC 6455 over bytes that somebody else moves.
+/// A connection that speaks RFC 6455 over bytes that somebody else moves, or, if its service
+/// answers a plain request so, writes a stream of server-sent events.
 ///
 /// A driver derives from it, implements `write` and `half_close`, calls `start` once, then
 /// `receive` for what arrives and `receive_end` when the peer has ended its side. It destroys the
@@ -101,6 +103,7 @@ class Session : public Connection {
   void finish(const CloseInfo& info) noexcept override;
   void accept_upgrade(Service& service, std::string_view subprotocol) noexcept override;
   void respond(const Response& response) noexcept override;
+  bool accept_stream(Service& service, std::span<const HeaderField> headers) noexcept override;
   void announced(time_point now) override;
   MoveStatus prepare_move(std::size_t loop, Service& service_there,
                           std::unique_ptr<Luggage> luggage) noexcept override;
@@ -120,11 +123,14 @@ class Session : public Connection {
     decision,  // the service's answer to an upgrade request
     first,     // the first message
     messages,
+    stream,   // nothing: the peer has had its say
     closing,  // the peer's Close, or its end
   };
 
   void due(time_point now);
+  void look_after_stream(time_point now);
   void drain() noexcept;
+  void ignore(std::size_t bytes, time_point now);
   void receive_head(mutable_byte_view bytes, time_point now);
   void keep_input(std::vector<std::byte> input, mutable_byte_view rest);
   bool is_too_early(std::size_t bytes);
@@ -146,6 +152,8 @@ class Session : public Connection {
   [[nodiscard]] time_point since() const noexcept;
   [[nodiscard]] time_point deadline(time_point now) const noexcept;
   [[nodiscard]] bool is_client() const noexcept { return framing() == Framing::client; }
+  [[nodiscard]] bool is_stream() const noexcept { return framing() == Framing::none; }
+  [[nodiscard]] duration stream_period() const noexcept;
   [[nodiscard]] bool has_begun_request() const noexcept;
   [[nodiscard]] bool is_origin_welcome(const RequestHead& head) const noexcept;
   void send_control_frame(Opcode opcode, byte_view payload) noexcept;

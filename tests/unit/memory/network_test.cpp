@@ -379,3 +379,125 @@ TEST_CASE("memory: whichever write fails, every on_close comes exactly once", "[
   CHECK(n > 10);
   CHECK_FALSE(failed);
 }
+
+namespace {
+
+// Answers every plain request with a stream, and notes what becomes of it.
+class Streaming : public RecordingService {
+ public:
+  void on_request(const Request&, Decision decision, time_point) override {
+    answers.push_back(decision.accept_stream(*this, {}, this));
+  }
+  std::vector<bool> answers;
+};
+
+}  // namespace
+
+TEST_CASE("memory: a stream carries messages one way, and ends without a word", "[memory]") {
+  Network network;
+  Streaming server;
+  RecordingService client;
+  Connection* far = nullptr;
+  server.when_open = [&](Connection& connection) {
+    far = &connection;
+    CHECK(connection.context<Streaming>() == &server);
+    connection.send(text("data: 1\n\n"));
+  };
+  Connection& near = network.open_stream(client, server, {.path = "/events"}, {.latency = 10ms});
+  REQUIRE(network.run_until_quiet());
+  REQUIRE(far != nullptr);
+  CHECK(near.is_open());
+  CHECK(client.messages == Payloads{"data: 1\n\n"});
+  CHECK(network.peer_of(*far) == &near);
+
+  near.send(text("not heard"));
+  Group group{network.outbox()};
+  group.join(*far);
+  group.broadcast(text("data: 2\n\n"));
+  REQUIRE(network.run_until_quiet());
+  CHECK(server.messages.empty());
+  CHECK(client.messages.size() == 2);
+
+  far->close(CloseReason::room_closed, 4001, "over", text("data: 3\n\n"));
+  REQUIRE(network.run_until_quiet());
+  CHECK(client.messages.back() == "data: 3\n\n");
+  REQUIRE(client.closed.size() == 1);
+  CHECK(client.closed[0].reason == CloseReason::finished);
+  CHECK(client.closed[0].code == 0);
+  CHECK(client.closed[0].text.empty());
+  REQUIRE(server.closed.size() == 1);
+  CHECK(server.closed[0].reason == CloseReason::room_closed);
+  CHECK(server.closed[0].code == 4001);
+  CHECK_FALSE(server.closed[0].by_peer);
+  CHECK(network.outbox().connection_count() == 0);
+}
+
+TEST_CASE("memory: a stream's reader that leaves is lost, one that stalls gets the newest",
+          "[memory]") {
+  Network network;
+  Streaming server;
+  RecordingService client;
+  Connection* far = nullptr;
+  server.when_open = [&](Connection& connection) { far = &connection; };
+  Connection& near = network.open_stream(client, server, {}, {.window = 10});
+  REQUIRE(network.run_until_quiet());
+  network.stall(near, true);
+  for (int i = 0; i < 50; ++i) {
+    REQUIRE(far->send(text("data: " + std::to_string(i) + "\n\n"), Delivery::latest(1)) ==
+            SendStatus::queued);
+    network.run_for(1ms);
+    CHECK(far->backlog() <= 10);
+  }
+  network.stall(near, false);
+  REQUIRE(network.run_until_quiet());
+  CHECK(client.messages == Payloads{"data: 0\n\n", "data: 49\n\n"});
+  near.close(CloseReason::kicked, 4000, "bye");
+  REQUIRE(network.run_until_quiet());
+  REQUIRE(server.closed.size() == 1);
+  CHECK(server.closed[0].reason == CloseReason::connection_lost);
+  CHECK(server.closed[0].by_peer);
+  CHECK(server.closed[0].code == 0);
+  CHECK(network.outbox().connection_count() == 0);
+}
+
+TEST_CASE("memory: a stream that is refused, and the head of one", "[memory]") {
+  Network network;
+  RecordingService refusing;
+  Streaming server;
+  RecordingService client;
+  network.open_stream(client, refusing);
+  REQUIRE(network.run_until_quiet());
+  REQUIRE(client.closed.size() == 1);
+  CHECK(client.closed[0].reason == CloseReason::refused);
+  CHECK(client.closed[0].code == 404);
+
+  const auto head = network.request(server, {.method = "HEAD"});
+  REQUIRE(network.run_until_quiet());
+  CHECK(server.answers == std::vector<bool>{false});
+  CHECK(head->status == 200);
+  CHECK(head->content_type == "text/event-stream");
+  CHECK(server.opened == 0);
+  CHECK(network.outbox().connection_count() == 0);
+}
+
+TEST_CASE("memory: a plain request that is answered with a stream gathers it", "[memory]") {
+  Network network;
+  Streaming server;
+  Connection* far = nullptr;
+  server.when_open = [&](Connection& connection) { far = &connection; };
+  const auto answer = network.request(server, {.path = "/events"});
+  REQUIRE(network.run_until_quiet());
+  REQUIRE(far != nullptr);
+  CHECK(answer->status == 200);
+  CHECK(answer->content_type == "text/event-stream");
+  CHECK(answer->body.empty());
+  for (int i = 0; i < 3; ++i) {
+    far->send(text("data: " + std::to_string(i) + "\n\n"));
+    REQUIRE(network.run_until_quiet());
+  }
+  far->close(CloseReason::finished);
+  REQUIRE(network.run_until_quiet());
+  CHECK(answer->body == "data: 0\n\ndata: 1\n\ndata: 2\n\n");
+  CHECK(server.closed.size() == 1);
+  CHECK(network.outbox().connection_count() == 0);
+}
