@@ -2,51 +2,25 @@
 // How often the decoder asks the heap for memory: counted, not taken from the decoder's own word.
 #include <muster/websocket/frame_codec.hpp>
 
-#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/frames.hpp"
+#include "support/heap_count.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <span>
 #include <string>
 #include <vector>
 
 #if MUSTER_TEST_COUNTS_ALLOCATIONS
 
-namespace test {
-
-int allocations = 0;
-int live = 0;
-
-}  // namespace test
-
-using test::allocations;
-using test::live;
-
-void* operator new(std::size_t size) {
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  ++allocations;
-  ++live;
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  if (memory != nullptr) --live;
-  std::free(memory);
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void operator delete[](void* memory) noexcept { operator delete(memory); }
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { operator delete(memory); }
-
 using muster::mutable_byte_view;
 using muster::websocket::DecodeEvent;
 using muster::websocket::FrameDecoder;
 using muster::websocket::Limits;
 using muster::websocket::Role;
+using test::allocations;
 using test::encode;
+using test::live;
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How often the unit tests' program asks the heap for memory.
+// How often the program asks the heap for memory: counted, not taken from the code's own word.
 #pragma once
 
 // Sanitizers bring an allocator of their own.
@@ -16,11 +16,12 @@
 #endif
 
 #if MUSTER_TEST_COUNTS_ALLOCATIONS
+
 namespace test {
 
-/// Counted by the operators in tests/unit/websocket/frame_allocation_test.cpp.
-extern int allocations;
-extern int live;
+extern int allocations;  ///< ever
+extern int live;         ///< blocks that are held now
 
 }  // namespace test
+
 #endif
