@@ -57,6 +57,7 @@
 #include <muster/room/room.hpp>
 #include <muster/room/token.hpp>
 #include <muster/shard/any_shard.hpp>
+#include <muster/shard/area.hpp>
 #include <muster/shard/credentials.hpp>
 #include <muster/shard/envelope.hpp>
 #include <muster/shard/error_body.hpp>
@@ -72,11 +73,13 @@
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/snapshot_frame.hpp>
+#include <muster/shard/spatial_grid.hpp>
 #include <muster/shard/sse_event.hpp>
 #include <muster/shard/subscriber.hpp>
 #include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
 #include <muster/shard/v2_message.hpp>
+#include <muster/shard/vector.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/crc32.hpp>
