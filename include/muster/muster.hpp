@@ -70,6 +70,7 @@
 #include <muster/shard/match_mode.hpp>
 #include <muster/shard/match_status.hpp>
 #include <muster/shard/matchmaker.hpp>
+#include <muster/shard/priority_accumulator.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
