@@ -75,6 +75,7 @@
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/snapshot_frame.hpp>
+#include <muster/shard/snapshot_ring.hpp>
 #include <muster/shard/spatial_grid.hpp>
 #include <muster/shard/sse_event.hpp>
 #include <muster/shard/subscriber.hpp>
