@@ -64,6 +64,7 @@
 #include <muster/shard/format.hpp>
 #include <muster/shard/frame_cache.hpp>
 #include <muster/shard/id.hpp>
+#include <muster/shard/input_jitter_buffer.hpp>
 #include <muster/shard/interest.hpp>
 #include <muster/shard/join_ticket.hpp>
 #include <muster/shard/match.hpp>
