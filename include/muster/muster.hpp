@@ -73,6 +73,8 @@
 #include <muster/shard/matchmaker.hpp>
 #include <muster/shard/priority_accumulator.hpp>
 #include <muster/shard/registry.hpp>
+#include <muster/shard/replay.hpp>
+#include <muster/shard/replay_log.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/snapshot_frame.hpp>
