@@ -121,8 +121,8 @@ class Matchmaker::Impl {
   void pass(MatchQueue& queue, time_point now);
   [[nodiscard]] bool form(MatchQueue& queue, const std::vector<MatchQueue::Member>& members,
                           time_point now);
-  void seat(Player& player, const Match& match, const MatchSeat& seat, std::uint64_t nonce,
-            time_point now);
+  void give_seat(Player& player, const Match& match, const MatchSeat& seat, std::uint64_t nonce,
+                 time_point now);
   [[nodiscard]] sys_seconds unix_time(time_point now) const noexcept {
     return clock_ + std::chrono::floor<seconds>(now - clock_read_);
   }
@@ -392,8 +392,8 @@ void Matchmaker::Impl::expire(time_point now) {
   }
 }
 
-void Matchmaker::Impl::seat(Player& player, const Match& match, const MatchSeat& seat,
-                            std::uint64_t nonce, time_point now) {
+void Matchmaker::Impl::give_seat(Player& player, const Match& match, const MatchSeat& seat,
+                                 std::uint64_t nonce, time_point now) {
   player.state = State::reserved;
   player.party = nullptr;
   player.shard = match.shard;
@@ -414,18 +414,12 @@ bool Matchmaker::Impl::form(MatchQueue& queue, const std::vector<MatchQueue::Mem
   match.shard += hex(static_cast<std::uint64_t>(unix_time(now).time_since_epoch().count()));
   match.shard += '_' + std::to_string(next_match_++);
   std::vector<std::uint64_t> numbers;
-  std::map<std::string_view, std::uint64_t> nonces;
   for (const auto& [party, team] : members) {
     numbers.push_back(party->number);
     queue.erase(*party);
     for (const Player* const player : party->players) {
-      const std::uint64_t nonce = entropy_->next_u64();
-      nonces.emplace(player->id(), nonce);
-      auto ticket = signer_.sign(
-          {.shard = match.shard, .sid = player->id(), .expires = match.expires, .nonce = nonce});
-      assert(ticket.has_value());  // all ids were checked
       match.seats.push_back({.player = player->id(),
-                             .ticket = std::move(*ticket),
+                             .ticket = {},
                              .party = party->number,
                              .rating = party->rating,
                              .team = team});
@@ -434,6 +428,16 @@ bool Matchmaker::Impl::form(MatchQueue& queue, const std::vector<MatchQueue::Mem
   std::stable_sort(match.seats.begin(), match.seats.end(), [](const auto& a, const auto& b) {
     return std::pair{a.team, a.party} < std::pair{b.team, b.party};
   });
+  std::vector<std::uint64_t> nonces;  // by seat
+  for (MatchSeat& seat : match.seats) {
+    nonces.push_back(entropy_->next_u64());
+    auto ticket = signer_.sign({.shard = match.shard,
+                                .sid = seat.player,
+                                .expires = match.expires,
+                                .nonce = nonces.back()});
+    assert(ticket.has_value());  // all ids were checked
+    seat.ticket = std::move(*ticket);
+  }
 
   const bool is_made = handler_->on_match(match, now);
 
@@ -446,12 +450,13 @@ bool Matchmaker::Impl::form(MatchQueue& queue, const std::vector<MatchQueue::Mem
     }
     return false;
   }
-  for (const MatchSeat& seat_of_match : match.seats) {
-    const auto party = parties_.find(seat_of_match.party);
+  for (std::size_t i = 0; i < match.seats.size(); ++i) {
+    const MatchSeat& seat = match.seats[i];
+    const auto party = parties_.find(seat.party);
     if (party == parties_.end()) continue;
-    Player* const player = find(seat_of_match.player);
+    Player* const player = find(seat.player);
     assert(player != nullptr && player->party == &party->second);
-    seat(*player, match, seat_of_match, nonces[player->id()], now);
+    give_seat(*player, match, seat, nonces[i], now);
     ++stats_.matched;
     --queued_;
   }
