@@ -26,6 +26,7 @@ class MusterConan(ConanFile):
         "with_deflate": True,
         # Only the opening handshake of WebSocket++ is used: no Boost, and no Asio of its own.
         "websocketpp/*:asio": False,
+        "msgpack-cxx/*:use_boost": False,
     }
     implements = ["auto_shared_fpic"]
     exports_sources = ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "lib/*", "tests/*",
@@ -47,6 +48,7 @@ class MusterConan(ConanFile):
         self.requires("asio/[>=1.22 <2]", transitive_headers=True)
         self.requires("websocketpp/0.8.2", visible=False)
         self.requires("nlohmann_json/[>=3.10 <4]", visible=False)
+        self.requires("msgpack-cxx/[>=4.1 <8]", visible=False)
         if self.options.with_tls:
             self.requires("openssl/[>=3.0 <4]")
         if self.options.with_deflate:

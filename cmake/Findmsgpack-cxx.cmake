@@ -11,8 +11,12 @@ endforeach()
 find_path(msgpack-cxx_INCLUDE_DIR NAMES msgpack.hpp HINTS ${msgpack-cxx_hint})
 mark_as_advanced(msgpack-cxx_INCLUDE_DIR)
 
-if(EXISTS "${msgpack-cxx_INCLUDE_DIR}/msgpack/version_master.h")
-  file(STRINGS "${msgpack-cxx_INCLUDE_DIR}/msgpack/version_master.h" msgpack-cxx_lines
+# Where the version is written has changed its name.
+find_file(msgpack-cxx_VERSION_FILE NAMES version_master.hpp version_master.h
+  PATHS "${msgpack-cxx_INCLUDE_DIR}/msgpack" NO_DEFAULT_PATH)
+mark_as_advanced(msgpack-cxx_VERSION_FILE)
+if(msgpack-cxx_VERSION_FILE)
+  file(STRINGS "${msgpack-cxx_VERSION_FILE}" msgpack-cxx_lines
     REGEX "#define MSGPACK_VERSION_(MAJOR|MINOR|REVISION)")
   string(REGEX MATCHALL "[0-9]+" msgpack-cxx_numbers "${msgpack-cxx_lines}")
   list(JOIN msgpack-cxx_numbers "." msgpack-cxx_VERSION)

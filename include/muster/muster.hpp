@@ -67,6 +67,7 @@
 #include <muster/shard/input_jitter_buffer.hpp>
 #include <muster/shard/interest.hpp>
 #include <muster/shard/join_ticket.hpp>
+#include <muster/shard/json_msgpack.hpp>
 #include <muster/shard/match.hpp>
 #include <muster/shard/match_mode.hpp>
 #include <muster/shard/match_status.hpp>

@@ -12,4 +12,5 @@ asio/1.22.1
 websocketpp/0.8.2
 libdeflate/1.14
 nlohmann_json/3.11.2
+msgpack-cxx/4.1.3
 catch2/2.13.10
