@@ -58,7 +58,9 @@
 #include <muster/room/token.hpp>
 #include <muster/shard/any_shard.hpp>
 #include <muster/shard/area.hpp>
+#include <muster/shard/authenticator.hpp>
 #include <muster/shard/credentials.hpp>
+#include <muster/shard/delta_history.hpp>
 #include <muster/shard/envelope.hpp>
 #include <muster/shard/error_body.hpp>
 #include <muster/shard/format.hpp>
@@ -76,6 +78,7 @@
 #include <muster/shard/registry.hpp>
 #include <muster/shard/replay.hpp>
 #include <muster/shard/replay_log.hpp>
+#include <muster/shard/service.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/snapshot_frame.hpp>

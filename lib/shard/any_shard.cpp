@@ -4,6 +4,7 @@
 
 #include <muster/error.hpp>
 #include <muster/outbox.hpp>
+#include <muster/shard/v2_message.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 
 // The slots of a connection in which only the newest waits (`Delivery::latest`).
 constexpr std::uint32_t snapshot_slot = 1;
+constexpr std::uint32_t acknowledgement_slot = 2;
 
 // Close codes (RFC 6455 section 7.4.1), and one of our own.
 constexpr std::uint16_t code_finished = 1000;
@@ -183,8 +185,11 @@ void AnyShard::forget(Subscription& subscription) noexcept {
 }
 
 Subscription* AnyShard::find(std::string_view subscriber_id) noexcept {
-  const auto found = by_id_.lower_bound(subscriber_id);
-  return found == by_id_.end() || found->first != subscriber_id ? nullptr : found->second;
+  const auto same = by_id_.equal_range(subscriber_id);
+  for (auto at = same.first; at != same.second; ++at) {
+    if (at->second->connection->is_open()) return at->second;  // and not one that was replaced
+  }
+  return nullptr;
 }
 
 Subscription* AnyShard::find(std::uint64_t handle) noexcept {
@@ -194,15 +199,18 @@ Subscription* AnyShard::find(std::uint64_t handle) noexcept {
 
 void AnyShard::close(Subscription& subscription, CloseReason reason, std::uint16_t code,
                      std::string_view text) {
-  if (subscription.connection != nullptr) subscription.connection->close(reason, code, text);
+  if (subscription.connection == nullptr) return;
+  std::vector<std::byte> bye;
+  if (subscription.wire == Wire::v2) v2::encode(v2::Bye{code, text}, bye);
+  subscription.connection->close(reason, code, text, {bye});
 }
 
 // Input.
 
 bool AnyShard::is_seen(const Subscription& from, std::uint64_t number) const noexcept {
-  if (number > from.highest_seq) return false;
+  if (!from.highest_seq || number > *from.highest_seq) return false;
   // What comes in order cannot be overtaken: on a legacy connection, older is stale.
-  const std::uint64_t behind = from.highest_seq - number;
+  const std::uint64_t behind = *from.highest_seq - number;
   if (from.wire != Wire::v2 || behind == 0 || behind > seq_window) return true;
   return (from.seen_before >> (behind - 1) & 1U) != 0;
 }
@@ -237,13 +245,15 @@ InputResult AnyShard::refuse(InputVerdict verdict) noexcept {
 
 InputResult AnyShard::accept(Subscription& from, std::optional<std::uint64_t> number,
                              time_point now) noexcept {
-  if (number && *number > from.highest_seq) {
-    const std::uint64_t by = *number - from.highest_seq;
+  if (number && !from.highest_seq) {
+    from.highest_seq = number;
+  } else if (number && *number > *from.highest_seq) {
+    const std::uint64_t by = *number - *from.highest_seq;
     from.seen_before = by < seq_window ? from.seen_before << by : 0;
-    if (by <= seq_window && from.highest_seq != 0) from.seen_before |= std::uint64_t{1} << (by - 1);
-    from.highest_seq = *number;
+    if (by <= seq_window) from.seen_before |= std::uint64_t{1} << (by - 1);
+    from.highest_seq = number;
   } else if (number) {
-    from.seen_before |= std::uint64_t{1} << (from.highest_seq - *number - 1);
+    from.seen_before |= std::uint64_t{1} << (*from.highest_seq - *number - 1);
   }
   ++from.queued;
   ++inputs_;
@@ -255,21 +265,54 @@ InputResult AnyShard::accept(Subscription& from, std::optional<std::uint64_t> nu
 void AnyShard::applied(Subscription& from, std::optional<std::uint64_t> number,
                        duration waited) noexcept {
   --from.queued;
-  if (number) from.applied_seq = std::max(from.applied_seq, *number);
+  if (number) from.applied_seq = std::max(from.applied_seq.value_or(0), *number);
   from.margin_ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
 }
 
 void AnyShard::acknowledge(Subscription& from, std::uint64_t tick) noexcept {
   if (tick > tick_) return;  // it cannot have that
-  if (tick == 0) {
-    from.acked_tick = 0;
-    from.wants_full = true;
-  } else {
-    from.acked_tick = std::max(from.acked_tick, tick);
-  }
+  from.acked_tick = tick == 0 ? 0 : std::max(from.acked_tick, tick);
 }
 
 // Output.
+
+void AnyShard::send_hello(Subscription& to) {
+  if (to.wire != Wire::v2) return;
+  std::vector<std::byte> hello;
+  v2::encode(v2::Hello{.tick = tick_,
+                       .rate_mhz = std::uint64_t{config_.hz} * 1000,
+                       .format = to.format,
+                       .sid = to.who.id,
+                       .max_message_bytes = to.max_message,
+                       .max_inputs_per_second = config_.input_rate.messages_per_second},
+             hello);
+  to.connection->send({hello});
+}
+
+// What it says is true until the next, which takes its place if it has not left.
+void AnyShard::send_acknowledgement(Subscription& to) {
+  if (to.wire != Wire::v2 || to.applied_seq == to.told_seq) return;
+  to.told_seq = to.applied_seq;
+  words_.clear();
+  v2::encode(v2::InputAck{tick_, to.applied_seq, to.margin_ms}, words_);
+  to.connection->send({words_}, Delivery::latest(acknowledgement_slot));
+}
+
+// Others have no place for it: their only message is a snapshot.
+void AnyShard::send_event(Subscription& to, byte_view event, time_point) {
+  if (to.wire != Wire::v2 || !to.connection->is_open()) return;
+  const std::size_t snapshots = to.newest_size + to.earlier_size;
+  words_.clear();
+  v2::encode(v2::Event{to.next_event, event}, words_);
+  if (to.connection->backlog() + words_.size() > config_.max_events + snapshots ||
+      to.connection->send({words_}) != SendStatus::queued) {
+    ++stats_.closed_slow;
+    close(to, CloseReason::too_slow, code_try_again, "too slow");
+    return;
+  }
+  ++to.next_event;
+  ++stats_.events_sent;
+}
 
 void AnyShard::send_snapshot(Subscription& to, const Frame& frame, time_point now) {
   Connection& connection = *to.connection;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <muster/shard/frame_cache.hpp>
 
+#include <muster/shard/snapshot_frame.hpp>
+#include <muster/shard/sse_event.hpp>
+#include <muster/shard/v2_message.hpp>
+
 #include <algorithm>
-#include <cassert>
 
 namespace muster::shard {
 
@@ -56,13 +59,29 @@ void FrameCache::end(std::size_t at, bool is_unchanged) noexcept {
 }
 
 const Frame& FrameCache::frame(std::size_t at, Wire wire) {
+  const Entry& entry = entries_[at];
   Frame& frame = entries_[at].frames[static_cast<std::size_t>(wire)];
   if (frame) return frame;
-  std::array<std::byte, 8> tick{};
-  for (std::size_t i = 0; i < tick.size(); ++i) {
-    tick[i] = static_cast<std::byte>(tick_ >> (8 * (tick.size() - 1 - i)));
+  header_.clear();
+  switch (wire) {
+    case Wire::legacy:
+      encode(SnapshotFrame{tick_, {}}, header_);
+      break;
+    case Wire::events:
+      write_sse_event(header_, tick_, payload(at));
+      frame = Frame{{header_, MessageKind::text}};
+      return frame;
+    case Wire::v2:
+      if (entry.picture.base == 0) {
+        encode(v2::Full{tick_, {}}, header_);
+      } else if (entry.is_unchanged) {
+        encode(v2::Unchanged{tick_, entry.picture.base}, header_);
+      } else {
+        encode(v2::Delta{tick_, entry.picture.base, {}}, header_);
+      }
+      break;
   }
-  const std::array<byte_view, 2> parts{tick, payload(at)};
+  const std::array<byte_view, 2> parts{header_, payload(at)};
   frame = Frame{parts, MessageKind::binary};
   return frame;
 }

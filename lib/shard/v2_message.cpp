@@ -98,6 +98,7 @@ void encode(const Delta& message, std::vector<std::byte>& out) {
 void encode(const Unchanged& message, std::vector<std::byte>& out) {
   ByteWriter writer = begin(MessageType::unchanged, out);
   write_u64(writer, message.tick);
+  write_u64(writer, message.base_tick);
 }
 
 void encode(const Event& message, std::vector<std::byte>& out) {
@@ -182,7 +183,7 @@ result<ServerMessage> decode_server_message(byte_view message) noexcept {
     case MessageType::delta:
       return finish<ServerMessage>(in, Delta{number(in), number(in), in.rest()});
     case MessageType::unchanged:
-      return finish<ServerMessage>(in, Unchanged{number(in)});
+      return finish<ServerMessage>(in, Unchanged{number(in), number(in)});
     case MessageType::event:
       return finish<ServerMessage>(in, Event{number(in), in.rest()});
     case MessageType::hello:

@@ -174,11 +174,21 @@ class AnyShard {
   /// v2: the subscriber has the snapshot of that tick. 0: it has none, and wants a whole one.
   void acknowledge(Subscription& from, std::uint64_t tick) noexcept;
 
+  /// v2: what the subscriber wants to see, for a game that asks for it (`on_interest`).
+  virtual void note_interest(Subscription& from, byte_view parameters) = 0;
+
+  /// The format that comes nearest to the one that is wished.
+  [[nodiscard]] virtual Format nearest(Format wished) const noexcept = 0;
+
   // Time.
 
   /// Runs the ticks that are due.
   virtual void advance(time_point now) = 0;
   [[nodiscard]] time_point next_deadline() const noexcept;
+
+  /// Closes one subscriber. One of v2 is told in a message before.
+  static void close(Subscription& subscription, CloseReason reason, std::uint16_t code,
+                    std::string_view text);
 
   /// Ends it: no tick runs any more, and every subscriber is closed.
   void end(Ending how, time_point now);
@@ -244,6 +254,7 @@ class AnyShard {
   static void applied(Subscription& from, std::optional<std::uint64_t> number,
                       duration waited) noexcept;
 
+  void send_hello(Subscription& to);
   void send_snapshot(Subscription& to, const Frame& frame, time_point now);
   void send_event(Subscription& to, byte_view event, time_point now);
   void send_acknowledgement(Subscription& to);
@@ -267,12 +278,11 @@ class AnyShard {
  private:
   [[nodiscard]] bool is_seen(const Subscription& from, std::uint64_t number) const noexcept;
   [[nodiscard]] static bool is_flooding(Subscription& from, time_point now) noexcept;
-  void close(Subscription& subscription, CloseReason reason, std::uint16_t code,
-             std::string_view text);
 
   std::multimap<std::string_view, Subscription*> by_id_;  // those who are connected
   std::unordered_map<std::uint64_t, Subscription*> by_handle_;
-  std::size_t places_ = 0;  // those who are connected, or about to be
+  std::vector<std::byte> words_;  // a message that is being written
+  std::size_t places_ = 0;        // those who are connected, or about to be
   std::uint64_t next_handle_ = 1;
   std::uint64_t next_input_ = 1;
   Owner* owner_ = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/request.hpp>
+#include <muster/shard/id.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -43,9 +44,6 @@ enum class JoinTargetError : std::uint8_t {
   bad_query,      ///< an id is not percent-encoded printable UTF-8, or the shard's is too long
   bad_sid,        ///< the `sid` is empty or too long
 };
-
-/// The longest id of a shard or a subscriber, in bytes after decoding.
-inline constexpr std::size_t max_id_size = 128;
 
 /// Reads the parameters `shard` and `sid` of a query.
 /// @param query    what follows the first '?'

@@ -79,6 +79,7 @@ class FrameCache {
   std::vector<Entry> entries_;        // the first `used_`
   std::vector<std::uint32_t> slots_;  // open addressing; an entry's place + 1
   std::vector<std::byte> payloads_;
+  std::vector<std::byte> header_;  // of a frame that is being made
 };
 
 }  // namespace muster::shard

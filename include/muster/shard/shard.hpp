@@ -3,7 +3,9 @@
 #pragma once
 
 #include <muster/shard/any_shard.hpp>
+#include <muster/shard/delta_history.hpp>
 #include <muster/shard/frame_cache.hpp>
+#include <muster/shard/json_msgpack.hpp>
 #include <muster/shard/simulation.hpp>
 
 #include <algorithm>
@@ -41,6 +43,7 @@ class Shard final : public AnyShard {
   /// For what is neither an input nor a step, such as what another shard says. Not within a tick.
   [[nodiscard]] S& simulation() noexcept {
     frames_.clear();  // they may show what is about to change
+    history_.clear();
     return simulation_;
   }
 
@@ -64,7 +67,8 @@ class Shard final : public AnyShard {
 
   void attach(Subscription& subscription, Connection& connection, time_point now) override {
     if (!begin(subscription, connection, now)) return;
-    send_current(subscription, now);
+    send_hello(subscription);
+    if (tick_ == 0 || subscription.acked_tick != tick_) send_current(subscription, now);
     if constexpr (HasOnJoin<S>) enqueue({Queued::Kind::join, &subscription, now});
     note_change();
   }
@@ -86,7 +90,7 @@ class Shard final : public AnyShard {
                     time_point now) override {
     const InputVerdict verdict = screen(from, value.size(), number, target, now);
     if (verdict != InputVerdict::accepted) return refuse(verdict);
-    std::optional<Input> decoded = S::decode(value, format);
+    std::optional<Input> decoded = decode(value, format);
     if (!decoded) return refuse(InputVerdict::malformed);
     if constexpr (HasAuthorizeInput<S>) {
       if (!simulation_.authorize_input(from.who, *decoded)) {
@@ -97,6 +101,17 @@ class Shard final : public AnyShard {
     enqueue({Queued::Kind::input, &from, now, number, target, std::move(decoded)});
     note_change();
     return result;
+  }
+
+  [[nodiscard]] Format nearest(Format wished) const noexcept override {
+    return wished == Format::msgpack || writes(wished) ? wished : Format::json;
+  }
+
+  void note_interest(Subscription& from, byte_view parameters) override {
+    if constexpr (requires { simulation_.on_interest(from.who, parameters); }) {
+      frames_.clear();
+      simulation_.on_interest(from.who, parameters);
+    }
   }
 
   void advance(time_point now) override {
@@ -112,6 +127,19 @@ class Shard final : public AnyShard {
   }
 
  private:
+  struct NoHistory {
+    void clear() noexcept {}
+  };
+  template <class T>
+  struct HistoryOf {
+    using type = NoHistory;
+  };
+  template <HasDelta T>
+  struct HistoryOf<T> {
+    using type = DeltaHistory<typename T::Snapshot>;
+  };
+  using History = typename HistoryOf<S>::type;
+
   struct Queued {
     enum class Kind : std::uint8_t { join, input, leave };
     Kind kind;
@@ -143,6 +171,7 @@ class Shard final : public AnyShard {
       simulation_.step(covered);
     }
     publish(now);
+    if (!events_.entries().empty()) send_events(now);
     if (after_tick_) after_tick_(simulation_, tick_);
     if constexpr (HasFinished<S>) {
       if (simulation_.finished()) end(Ending::finished, now);
@@ -202,7 +231,9 @@ class Shard final : public AnyShard {
     if (attached_ == 0) return;
     frames_.begin(tick_);
     for (const auto& subscription : subscriptions_) {
-      if (subscription->connection != nullptr) send_picture(*subscription, now);
+      if (subscription->connection == nullptr) continue;
+      send_picture(*subscription, now);
+      send_acknowledgement(*subscription);
     }
   }
 
@@ -213,15 +244,83 @@ class Shard final : public AnyShard {
   }
 
   void send_picture(Subscription& to, time_point now) {
-    const Picture picture{{view_key_of(to), to.format}, 0};
+    Picture picture{{view_key_of(to), to.format}, 0};
+    if (picture.view.key != to.view_key) {
+      to.view_key = picture.view.key;
+      to.view_since = tick_;
+    }
+    if constexpr (HasDelta<S>) {
+      if (to.wire == Wire::v2) return send_difference(to, picture, now);
+    }
     const std::size_t at = frames_.find(picture);
-    if (!frames_.has_payload(at)) {
-      simulation_.encode(picture.view, frames_.start(at));
-      frames_.end(at);
-      ++stats_.frames_encoded;
-      stats_.bytes_encoded += frames_.payload(at).size();
+    if (!frames_.has_payload(at)) encode_whole(at, picture);
+    send_snapshot(to, frames_.frame(at, to.wire), now);
+  }
+
+  // What has changed since the newest snapshot that the subscriber says it has, if that was of the
+  // same view and is still known; else a whole one.
+  void send_difference(Subscription& to, Picture picture, time_point now) requires HasDelta<S> {
+    const std::uint64_t key = picture.view.key;
+    const auto& current = history_.current(tick_, key, [&] { return simulation_.snapshot(key); });
+    const std::uint64_t acked = to.acked_tick >= to.view_since ? to.acked_tick : 0;
+    const auto* const base = acked != 0 && acked < tick_ ? history_.find(acked, key) : nullptr;
+    if (base != nullptr) picture.base = acked;
+    const std::size_t at = frames_.find(picture);
+    if (!frames_.has_payload(at) && base == nullptr) {
+      encode_whole(at, picture);
+    } else if (!frames_.has_payload(at)) {
+      const bool is_changed =
+          S::encode_delta(*base, current, picture.view.format, frames_.start(at));
+      frames_.end(at, !is_changed);
+      ++stats_.deltas_encoded;
+      note_encoded(at);
     }
     send_snapshot(to, frames_.frame(at, to.wire), now);
+  }
+
+  void encode_whole(std::size_t at, const Picture& picture) {
+    std::vector<std::byte>& out = frames_.start(at);
+    if (picture.view.format == Format::msgpack && !writes(Format::msgpack)) {
+      json_.clear();
+      simulation_.encode({picture.view.key, Format::json}, json_);
+      if (json_to_msgpack(json_, out, {.max_depth = 512, .max_elements = SIZE_MAX})) {
+        out.push_back(std::byte{0xC0});  // it is no JSON: null
+      }
+    } else {
+      simulation_.encode(picture.view, out);
+    }
+    frames_.end(at);
+    note_encoded(at);
+  }
+
+  void note_encoded(std::size_t at) noexcept {
+    ++stats_.frames_encoded;
+    stats_.bytes_encoded += frames_.payload(at).size();
+  }
+
+  void send_events(time_point now) {
+    for (const Events::Entry& event : events_.entries()) {
+      for (const auto& subscription : subscriptions_) {
+        if (event.to != 0 && subscription->who.handle != event.to) continue;
+        if (subscription->connection != nullptr) {
+          send_event(*subscription, events_.bytes_of(event), now);
+        }
+      }
+    }
+  }
+
+  // Formats.
+
+  [[nodiscard]] static bool writes(Format format) noexcept {
+    if constexpr (HasFormats<S>) return S::writes(format) || format == Format::json;
+    return format == Format::json;
+  }
+
+  [[nodiscard]] std::optional<Input> decode(byte_view value, Format format) {
+    if (format != Format::msgpack || writes(Format::msgpack)) return S::decode(value, format);
+    json_.clear();
+    if (msgpack_to_json(value, json_)) return std::nullopt;
+    return S::decode(json_, Format::json);
   }
 
   S simulation_;
@@ -229,6 +328,8 @@ class Shard final : public AnyShard {
   std::vector<Queued> batch_;  // what the running tick takes
   Events events_;
   FrameCache frames_;
+  History history_;
+  std::vector<std::byte> json_;  // what is translated from or to it
   std::function<void(const S&, std::uint64_t)> after_tick_;
 };
 

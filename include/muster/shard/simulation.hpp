@@ -84,6 +84,8 @@ class Events {
 /// - `using Snapshot`, `Snapshot snapshot(std::uint64_t view_key) const` and
 ///   `static bool encode_delta(const Snapshot& base, const Snapshot& now, Format, std::vector<
 ///   std::byte>& out)`: what changed since a snapshot that a subscriber has; false: nothing
+/// - `void on_interest(const Subscriber&, byte_view)`: what a subscriber of version 2 wants to see,
+///   between two ticks
 /// - `std::uint64_t hash() const`: of the state, for replays
 template <class S>
 concept Simulation = requires(S& simulation, const S& state, const Subscriber& from,

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace muster::shard {
 
@@ -27,17 +28,18 @@ struct Subscription {
   Subscriber who;
   AnyShard* shard = nullptr;
   Connection* connection = nullptr;  ///< null before it has opened, and once it has gone
+  std::uint64_t session = 0;         ///< that let it in; 0: none
   Wire wire = Wire::legacy;
   Format format = Format::json;
-  bool has_left = false;                 ///< its connection is gone; what it sent is still applied
-  bool wants_full = true;                ///< no snapshot has been sent, or it asked to begin anew
-  std::uint32_t queued = 0;              ///< inputs that wait for a tick
-  std::size_t index = 0;                 ///< in the shard's list
-  RateMeter meter;                       ///< of its inputs
-  std::uint64_t highest_seq = 0;         ///< of the inputs that were accepted; 0: none had a number
-  std::uint64_t applied_seq = 0;         ///< of the inputs that were applied
-  std::uint64_t told_seq = 0;            ///< what the last acknowledgement said
-  std::int64_t margin_ms = 0;            ///< how long the last applied input had waited
+  bool has_left = false;          ///< its connection is gone; what it sent is still applied
+  std::uint32_t max_message = 0;  ///< bytes that it may send at once
+  std::uint32_t queued = 0;       ///< inputs that wait for a tick
+  std::size_t index = 0;          ///< in the shard's list
+  RateMeter meter;                ///< of its inputs
+  std::optional<std::uint64_t> highest_seq{};  ///< of the inputs that were accepted
+  std::optional<std::uint64_t> applied_seq{};  ///< of the inputs that were applied
+  std::optional<std::uint64_t> told_seq{};     ///< what the last acknowledgement said
+  std::int64_t margin_ms = 0;                  ///< how long the last applied input had waited
   std::uint64_t seen_before = 0;         ///< v2: which of the 64 numbers below `highest_seq` came
   std::uint64_t view_key = 0;            ///< of the last snapshot
   std::uint64_t view_since = 0;          ///< the tick from which that has been its view

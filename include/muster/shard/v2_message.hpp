@@ -59,9 +59,11 @@ struct Delta {
   byte_view payload{};
 };
 
-/// The view is after this tick what it was.
+/// The view is after this tick what it was after an older one: a delta with nothing in it. It names
+/// its base too, since what was sent in between may have been replaced before it left.
 struct Unchanged {
   std::uint64_t tick = 0;
+  std::uint64_t base_tick = 0;
 };
 
 /// A reliable message of the game, beside the state.

@@ -2,8 +2,8 @@
 // Envelopes: the golden vectors, by default and with the original's leniency.
 #include <muster/shard/envelope.hpp>
 
-#include "support/heap_count.hpp"
 #include "support/catch.hpp"
+#include "support/heap_count.hpp"
 #include "support/json_oracle.hpp"
 #include "support/vectors.hpp"
 

@@ -161,6 +161,19 @@ TEST_CASE("shard: a number that has been seen is not applied twice", "[shard]") 
   CHECK(world.input("alice", "1", 1).verdict == InputVerdict::accepted);
 }
 
+TEST_CASE("shard: numbers may begin with any", "[shard]") {
+  const Wire wire = GENERATE(Wire::legacy, Wire::v2);
+  const std::uint64_t first = GENERATE(std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX - 1);
+  ShardWorld world{{.hz = 10}};
+  world.wire = wire;
+  world.join("alice");
+  CHECK(world.input("alice", "1", first).verdict == InputVerdict::accepted);
+  CHECK(world.input("alice", "1", first).verdict == InputVerdict::stale);
+  CHECK(world.input("alice", "1", first + 1).verdict == InputVerdict::accepted);
+  CHECK(world.input("alice", "1", first + 1).verdict == InputVerdict::stale);
+  CHECK(world.input("alice", "1", first).verdict == InputVerdict::stale);
+}
+
 TEST_CASE("shard: numbers out of order are taken once each, within the last 64", "[shard]") {
   ShardWorld world{{.hz = 10}};
   world.wire = Wire::v2;

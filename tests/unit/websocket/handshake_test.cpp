@@ -168,8 +168,8 @@ TEST_CASE("rfc6455 4.2.2: the offered subprotocols are listed in the client's or
   CHECK(check_request(request({{"Sec-WebSocket-Protocol", "b"}, {"sec-websocket-protocol", "a"}}))
             .subprotocols == std::vector<std::string>{"b", "a"});
   // No tokens, but what clients send who carry a credential there.
-  CHECK(check_request(request({{"Sec-WebSocket-Protocol", "bearer.a/b+c=, x:y@z"}}))
-            .subprotocols == std::vector<std::string>{"bearer.a/b+c=", "x:y@z"});
+  CHECK(check_request(request({{"Sec-WebSocket-Protocol", "bearer.a/b+c=, x:y@z"}})).subprotocols ==
+        std::vector<std::string>{"bearer.a/b+c=", "x:y@z"});
 }
 
 TEST_CASE("rfc6455 4.2.2: the response says what was agreed", "[websocket][handshake]") {

@@ -3,8 +3,8 @@
 #include <muster/utf8.hpp>
 #include <muster/wire/json_scanner.hpp>
 
-#include "support/heap_count.hpp"
 #include "support/catch.hpp"
+#include "support/heap_count.hpp"
 #include "support/json_oracle.hpp"
 #include "support/json_texts.hpp"
 

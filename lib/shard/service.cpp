@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+// Who joins, what becomes of what they send, and who has to go.
+#include <muster/shard/service.hpp>
+
+#include <muster/outbox.hpp>
+#include <muster/shard/credentials.hpp>
+#include <muster/shard/v2_message.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "ask.hpp"
+
+namespace muster::shard {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// A connection's context is its subscription; or its `Arrival` with this bit, until it has opened.
+constexpr std::uintptr_t arrival_bit = 1;
+
+constexpr std::uint16_t code_policy = 1008;
+constexpr std::uint16_t code_try_again = 1013;
+constexpr std::uint16_t code_revoked = 4401;
+
+// Beside the shard's own slots of a connection (`Delivery::latest`).
+constexpr std::uint32_t clock_slot = 3;
+
+constexpr std::string_view v2_subprotocol = "shard.v2";
+
+v2::NackCode nack_of(InputVerdict verdict) noexcept {
+  switch (verdict) {
+    case InputVerdict::unauthorized:
+      return v2::NackCode::unauthorized;
+    case InputVerdict::queue_full:
+      return v2::NackCode::queue_full;
+    case InputVerdict::too_fast:
+    case InputVerdict::flooding:
+      return v2::NackCode::rate;
+    case InputVerdict::stale:
+      return v2::NackCode::stale;
+    case InputVerdict::too_early:
+      return v2::NackCode::too_early;
+    case InputVerdict::stopped:
+      return v2::NackCode::stopped;
+    case InputVerdict::malformed:
+    case InputVerdict::accepted:
+      break;
+  }
+  return v2::NackCode::bad_input;
+}
+
+// What of version 2 a request asks for: by its query, or by a subprotocol beside the token's.
+void read_version(const Request& request, Wire& wire, Format& format, std::string& subprotocol) {
+  const bool is_offered = std::find(request.subprotocols.begin(), request.subprotocols.end(),
+                                    v2_subprotocol) != request.subprotocols.end();
+  if (is_offered) subprotocol = v2_subprotocol;
+  if (!is_offered && query_parameter(request.query, "v") != "2") return;
+  wire = Wire::v2;
+  const std::string_view wished = query_parameter(request.query, "format").value_or("");
+  if (wished == to_string(Format::binary)) format = Format::binary;
+  if (wished == to_string(Format::msgpack)) format = Format::msgpack;
+}
+
+}  // namespace
+
+// Somebody who was accepted. The shard may be gone before the connection opens.
+struct Service::Arrival {
+  std::string shard;
+  std::uint64_t handle = 0;  // 0: refused, to be closed with what follows
+  std::uint64_t session = 0;
+  std::uint16_t code = 0;
+  std::string text;
+  std::list<Arrival>::iterator self;
+};
+
+std::error_code Service::validate(const Config& config, std::string& problem) {
+  const auto check = [&problem](bool good, std::string_view sentence) {
+    if (!good && problem.empty()) problem = sentence;
+  };
+  problem.clear();
+  check(config.max_message >= 64 && config.max_message <= 16U << 20U,
+        "max_message must be between 64 bytes and 16 MiB");
+  check(config.max_json_depth >= 1 && config.max_json_depth <= 127,
+        "max_json_depth must be between 1 and 127");
+  check(is_valid(config.budget), "budget is out of range");
+  check(config.revalidate_every == 0s ||
+            (config.revalidate_every >= 1s && config.revalidate_every <= 1h),
+        "revalidate_every must be 0, or between 1 s and 1 h");
+  return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
+}
+
+Service::Service(const Config& config, Registry& registry, Outbox& outbox, Entropy& entropy)
+    : config_(config),
+      registry_(&registry),
+      outbox_(&outbox),
+      entropy_(&entropy),
+      envelopes_({config.lenient_envelope ? EnvelopeRules::original().max_depth
+                                          : std::size_t{config.max_json_depth},
+                  config.lenient_envelope}),
+      alive_(std::make_shared<Service*>(this)) {}
+
+Service::~Service() = default;
+
+Service::Arrival* Service::arrival_of(const Connection& connection) noexcept {
+  const auto word = reinterpret_cast<std::uintptr_t>(connection.context<void>());
+  return (word & arrival_bit) == 0 ? nullptr : reinterpret_cast<Arrival*>(word & ~arrival_bit);
+}
+
+Subscription* Service::subscription_of(const Connection& connection) noexcept {
+  return arrival_of(connection) != nullptr ? nullptr : connection.context<Subscription>();
+}
+
+// Asking.
+
+void Service::on_upgrade(const Request& request, Decision decision, time_point now) {
+  auto ask = std::make_unique<Ask>(Ask::What::join, std::move(decision), request.remote);
+  const Credentials credentials = read_credentials(request);
+  ask->subprotocol = credentials.subprotocol;
+  read_version(request, ask->wire, ask->format, ask->subprotocol);
+  JoinTarget target;
+  switch (read_join_target(request.query, target)) {
+    case JoinTargetError::missing_shard:
+      return refuse(*ask, {ErrorCode::missing_shard});
+    case JoinTargetError::bad_query:
+      return refuse(*ask, {ErrorCode::bad_query});
+    case JoinTargetError::bad_sid:
+      return refuse(*ask, {ErrorCode::bad_sid});
+    case JoinTargetError::none:
+      break;
+  }
+  ask->shard = std::move(target.shard);
+  ask->subscriber = std::move(target.sid);
+  identify(std::move(ask), credentials, request, now);
+}
+
+void Service::identify(std::unique_ptr<Ask> ask, const Credentials& credentials,
+                       const Request& request, time_point now) {
+  if (is_draining_) return refuse(*ask, {ErrorCode::draining});
+  if (credentials.token && has_presented_ticket(*ask, *credentials.token, now)) return;
+  if (authenticator_ == nullptr) return carry_out(*ask, Identity{}, now);
+  // The answer may come when the service is gone.
+  const std::shared_ptr<Ask> kept = std::move(ask);
+  Authentication authentication{
+      [kept, service = std::weak_ptr<Service*>{alive_}](const Identity* identity, time_point then) {
+        const auto alive = service.lock();
+        if (alive != nullptr && identity != nullptr) (*alive)->carry_out(*kept, *identity, then);
+      }};
+  authenticator_->authenticate(credentials.token ? std::string_view{*credentials.token} : "",
+                               request, std::move(authentication), now);
+}
+
+void Service::accept_tickets(const TicketSigner& signer, Matchmaker* matchmaker, time_point now,
+                             std::chrono::sys_seconds unix_now) noexcept {
+  signer_ = &signer;
+  matchmaker_ = matchmaker;
+  clock_read_ = now;
+  clock_ = unix_now;
+}
+
+// Whether the token was a ticket; then the request has been answered.
+bool Service::has_presented_ticket(Ask& ask, std::string_view token, time_point now) {
+  if (signer_ == nullptr || (ask.what != Ask::What::join && ask.what != Ask::What::events)) {
+    return false;
+  }
+  const auto unix_now = clock_ + std::chrono::floor<std::chrono::seconds>(now - clock_read_);
+  const CheckedTicket checked = signer_->check(token, ask.shard, unix_now);
+  if (checked.verdict == TicketVerdict::bad) return false;
+  if (!checked) {
+    refuse(ask,
+           {ErrorCode::unauthorized,
+            "unauthorized: the ticket is " + std::string{to_string(checked.verdict)}, code_policy});
+    return true;
+  }
+  // Who finds no shard keeps the ticket.
+  const AnyShard* const shard = registry_->find(ask.shard);
+  if (shard != nullptr && matchmaker_ != nullptr && shard->is_running() &&
+      matchmaker_->claim(checked.ticket, now)) {
+    refuse(ask, {ErrorCode::unauthorized, "unauthorized: the ticket has been used, or given up",
+                 code_policy});
+    return true;
+  }
+  join(ask, Identity{.user = checked.ticket.sid}, now);
+  return true;
+}
+
+void Service::carry_out(Ask& ask, const Identity& identity, time_point now) {
+  if (is_draining_) return refuse(ask, {ErrorCode::draining});
+  switch (ask.what) {
+    case Ask::What::join:
+    case Ask::What::events:
+      return join(ask, identity, now);
+    case Ask::What::list:
+      return show_all(ask, identity);
+    case Ask::What::info:
+      return show(ask, identity);
+    case Ask::What::input:
+      return take_posted(ask, identity, now);
+  }
+}
+
+void Service::refuse(Ask& ask, const Refusal& refusal) {
+  ++(http_status(refusal.code) < 500 ? stats_.refused_4xx : stats_.refused_5xx);
+  if (config_.accepts_before_refusing && ask.what == Ask::What::join) {
+    const auto arrival = arrivals_.emplace(arrivals_.end());
+    arrival->code = refusal.close_code;
+    arrival->text = refusal.message;
+    accept(ask, arrival);
+    return;
+  }
+  std::array<HeaderField, 2> headers{};
+  std::size_t used = 0;
+  const unsigned status = http_status(refusal.code);
+  if (status == 429 || status == 503) headers[used++] = {"Retry-After", "5"};
+  if (status == 401) headers[used++] = {"WWW-Authenticate", "Bearer"};
+  if (status == 405) headers[used++] = {"Allow", refusal.allowed};
+  if (status == 426) {
+    headers[used++] = {"Upgrade", "websocket"};
+    headers[used++] = {"Sec-WebSocket-Version", "13"};
+  }
+  const std::string body = error_body(refusal.code, refusal.message);
+  ask.decision.respond({.status = status,
+                        .content_type = "application/json",
+                        .body = as_bytes(body),
+                        .headers = std::span{headers}.first(used)});
+}
+
+// Joining.
+
+// Texts and codes of the original, for those who ask for its way to refuse.
+Service::Refusal Service::refusal_of(const Ask& ask, const JoinCheck& check) {
+  const bool is_stream = ask.what == Ask::What::events;
+  switch (check.refusal) {
+    case JoinRefusal::needs_account:
+      return {ErrorCode::auth_required, is_stream ? "" : "unauthorized: " + check.reason,
+              code_policy};
+    case JoinRefusal::wrong_id:
+    case JoinRefusal::unauthorized:
+      return {ErrorCode::unauthorized, "unauthorized: " + check.reason, code_policy};
+    case JoinRefusal::stopped:
+      return {is_stream ? ErrorCode::subscribe_failed : ErrorCode::shard_stopped,
+              "shard is stopped", code_try_again};
+    case JoinRefusal::full:
+      return {is_stream ? ErrorCode::subscribe_failed : ErrorCode::shard_full,
+              "shard is at max subscribers", code_try_again};
+    case JoinRefusal::duplicate:
+    case JoinRefusal::none:
+      break;
+  }
+  return {ErrorCode::sid_in_use, {}, code_try_again};
+}
+
+std::string Service::guest_id() {
+  std::string id = "guest-";
+  std::uint64_t drawn = entropy_->next_u64();
+  for (int i = 0; i < 16; ++i, drawn >>= 4U) id += "0123456789abcdef"[drawn & 15U];
+  return id;
+}
+
+void Service::join(Ask& ask, const Identity& identity, time_point now) {
+  AnyShard* const shard = registry_->find(ask.shard);
+  if (shard == nullptr) return refuse(ask, not_found(ask));
+  Subscriber who{.id = {}, .user = identity.user, .is_admin = identity.is_admin};
+  who.remote = ask.remote;
+  const Guests guests = shard->config().guests;
+  if (!who.user.empty() || who.is_admin) {
+    who.id = ask.subscriber.value_or(who.user);
+  } else if (guests == Guests::named && ask.subscriber) {
+    who.id = *ask.subscriber;
+  } else if (guests != Guests::refused) {
+    who.id = guest_id();
+  }
+  const JoinCheck check = shard->check_join(who);
+  if (check.refusal != JoinRefusal::none) return refuse(ask, refusal_of(ask, check));
+  Subscription& subscription = shard->reserve(std::move(who), ask.wire, shard->nearest(ask.format));
+  const auto arrival = arrivals_.emplace(arrivals_.end());
+  arrival->shard = ask.shard;
+  arrival->handle = subscription.who.handle;
+  arrival->session = identity.session;
+  // Who comes back for more events, and has the newest, is not sent it again.
+  if (ask.last_event) subscription.acked_tick = std::min(*ask.last_event, shard->tick());
+  if (!accept(ask, arrival)) shard->leave(subscription, now);
+}
+
+bool Service::accept(Ask& ask, std::list<Arrival>::iterator arrival) {
+  arrival->self = arrival;
+  void* const context =
+      reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&*arrival) | arrival_bit);
+  const bool is_accepted = ask.what == Ask::What::events
+                               ? ask.decision.accept_stream(*this, {}, context)
+                               : ask.decision.accept(*this, ask.subprotocol, context);
+  if (is_accepted) {
+    ++stats_.accepted;
+  } else {
+    arrivals_.erase(arrival);
+  }
+  return is_accepted;
+}
+
+void Service::on_open(Connection& connection, time_point now) {
+  Arrival* const arrival = arrival_of(connection);
+  if (arrival == nullptr) {  // nobody decided about it
+    connection.close(CloseReason::refused, code_policy, "no shard");
+    return;
+  }
+  const Arrival known = std::move(*arrival);
+  arrivals_.erase(known.self);
+  connection.set_context(nullptr);
+  if (known.handle == 0) {
+    connection.close(CloseReason::refused, known.code, known.text);
+    return;
+  }
+  AnyShard* const shard = registry_->find(known.shard);
+  Subscription* const subscription = shard == nullptr ? nullptr : shard->find(known.handle);
+  if (subscription == nullptr) {
+    connection.close(CloseReason::refused, code_try_again, "shard is stopped");
+    return;
+  }
+  connection.limit_receive(config_.max_message);
+  connection.set_budget(config_.budget);
+  connection.set_context(subscription);
+  subscription->session = known.session;
+  subscription->max_message = static_cast<std::uint32_t>(config_.max_message);
+  shard->attach(*subscription, connection, now);
+  if (known.session != 0 && config_.revalidate_every > 0s) {
+    watched_.push_back({connection.id(), known.session, now + config_.revalidate_every});
+  }
+}
+
+void Service::on_close(Connection& connection, const CloseInfo&, time_point now) {
+  if (const Arrival* const arrival = arrival_of(connection)) {
+    if (AnyShard* const shard = registry_->find(arrival->shard)) {
+      if (Subscription* const reserved = shard->find(arrival->handle)) shard->leave(*reserved, now);
+    }
+    arrivals_.erase(arrival->self);
+  } else if (Subscription* const subscription = subscription_of(connection)) {
+    subscription->shard->leave(*subscription, now);
+  }
+  connection.set_context(nullptr);
+}
+
+// Input.
+
+void Service::on_message(Connection& connection, const Message& message, time_point now) {
+  Subscription* const from = subscription_of(connection);
+  if (from == nullptr || !connection.is_open()) return;
+  if (message.bytes.size() > config_.max_message) {  // not every transport knows the exact limit
+    connection.close(CloseReason::too_large, 1009, "message too large");
+    return;
+  }
+  if (from->wire == Wire::v2) {
+    receive_v2(*from, message, now);
+  } else {
+    receive_legacy(*from, message, now);
+  }
+}
+
+void Service::receive_v2(Subscription& from, const Message& message, time_point now) {
+  const auto decoded = v2::decode_client_message(message.bytes);
+  if (message.kind != MessageKind::binary || !decoded) {
+    ++stats_.bad_messages;
+    AnyShard::close(from, CloseReason::protocol_error, 1007, "not a message of version 2");
+    return;
+  }
+  AnyShard& shard = *from.shard;
+  if (const auto* const input = std::get_if<v2::Input>(&*decoded)) {
+    if (input->last_received_tick != 0) shard.acknowledge(from, input->last_received_tick);
+    take_input(from, *input, now);
+  } else if (const auto* const ack = std::get_if<v2::SnapshotAck>(&*decoded)) {
+    shard.acknowledge(from, ack->tick);
+  } else if (const auto* const query = std::get_if<v2::ClockQuery>(&*decoded)) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+    words_.clear();
+    v2::encode(v2::ClockReply{query->t0, static_cast<std::uint64_t>(us.count()), shard.tick()},
+               words_);
+    from.connection->send({words_}, Delivery::latest(clock_slot));
+  } else if (const auto* const interest = std::get_if<v2::Interest>(&*decoded)) {
+    shard.note_interest(from, interest->parameters);
+  }
+}
+
+void Service::take_input(Subscription& from, const v2::Input& input, time_point now) {
+  const InputResult result =
+      from.shard->input(from, input.payload, from.format, input.client_seq, input.target_tick, now);
+  if (result.verdict == InputVerdict::accepted) return;
+  if (result.verdict == InputVerdict::flooding) return close_flooding(from);
+  words_.clear();
+  v2::encode(v2::Nack{input.client_seq, nack_of(result.verdict)}, words_);
+  if (from.connection->send({words_}) != SendStatus::queued) {
+    AnyShard::close(from, CloseReason::too_slow, code_try_again, "too slow");
+  }
+}
+
+void Service::receive_legacy(Subscription& from, const Message& message, time_point now) {
+  Envelope envelope;
+  if (envelopes_.decode(message.bytes, envelope) != EnvelopeError::none) {
+    ++stats_.bad_messages;
+    return;
+  }
+  const InputResult result =
+      from.shard->input(from, envelope.input, Format::json, envelope.client_seq, 0, now);
+  if (result.verdict == InputVerdict::flooding) close_flooding(from);
+}
+
+void Service::close_flooding(Subscription& from) {
+  ++stats_.closed_flooding;
+  AnyShard::close(from, CloseReason::kicked, code_policy, "too many inputs");
+}
+
+// Sessions that hold no more.
+
+std::size_t Service::revoke(std::uint64_t session) {
+  std::size_t closed = 0;
+  for (const Watched& watched : watched_) {
+    if (watched.session == session && close_revoked(watched)) ++closed;
+  }
+  return closed;
+}
+
+bool Service::close_revoked(const Watched& watched) {
+  Connection* const connection = outbox_->find(watched.connection);
+  if (connection == nullptr || !connection->is_open()) return false;
+  Subscription* const subscription = subscription_of(*connection);
+  if (subscription == nullptr) return false;
+  ++stats_.closed_revoked;
+  AnyShard::close(*subscription, CloseReason::kicked, code_revoked, "session revoked");
+  return true;
+}
+
+void Service::revalidate(time_point now) {
+  while (!watched_.empty() && watched_.front().next <= now) {
+    Watched watched = watched_.front();
+    watched_.pop_front();
+    if (outbox_->find(watched.connection) == nullptr) continue;
+    if (authenticator_ != nullptr && !authenticator_->is_valid(watched.session, now)) {
+      close_revoked(watched);
+    } else {
+      watched.next = now + config_.revalidate_every;
+      watched_.push_back(watched);
+    }
+  }
+}
+
+// Time.
+
+void Service::on_drain(time_point now) {
+  is_draining_ = true;
+  registry_->drain(now);
+}
+
+void Service::advance(time_point now) {
+  registry_->advance(now);
+  revalidate(now);
+}
+
+time_point Service::next_deadline() const noexcept {
+  const time_point shards = registry_->next_deadline();
+  return watched_.empty() ? shards : std::min(shards, watched_.front().next);
+}
+
+}  // namespace muster::shard
