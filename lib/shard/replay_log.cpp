@@ -2,6 +2,8 @@
 // The bytes of a replay log, both ways.
 #include <muster/shard/replay_log.hpp>
 
+#include <muster/shard/id.hpp>
+
 #include <muster/wire/byte_writer.hpp>
 #include <muster/wire/postcard.hpp>
 
@@ -17,7 +19,6 @@ using wire::ByteWriter;
 namespace postcard = wire::postcard;
 
 constexpr std::string_view magic = "MSRL";
-constexpr std::size_t max_id_size = 128;
 constexpr std::uint64_t last_tick = std::numeric_limits<std::uint64_t>::max() - 1;
 
 std::uint64_t read_at_most(ByteReader& reader, std::uint64_t most) noexcept {

@@ -61,6 +61,15 @@ struct Tally {
     return who.id.starts_with("red") ? 1 : who.id.starts_with("blue") ? 2 : 0;
   }
 
+  [[nodiscard]] std::uint64_t hash() const {
+    std::uint64_t mixed = 14695981039346656037U;
+    for (const std::string& entry : log) {
+      for (const char c : entry + '\n')
+        mixed = (mixed ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    }
+    return mixed ^ static_cast<std::uint64_t>(elapsed.count()) ^ static_cast<std::uint64_t>(sum);
+  }
+
   static constexpr long refused = 1313;
   static constexpr long forbidden = 666;
 

@@ -6,6 +6,7 @@
 #include <muster/shard/delta_history.hpp>
 #include <muster/shard/frame_cache.hpp>
 #include <muster/shard/json_msgpack.hpp>
+#include <muster/shard/replay_log.hpp>
 #include <muster/shard/simulation.hpp>
 
 #include <algorithm>
@@ -52,6 +53,10 @@ class Shard final : public AnyShard {
     after_tick_ = std::move(hook);
   }
 
+  /// Records what the simulation is told from now on, in that order, for `replay`; null: nothing
+  /// more. To replay all of it, record from before the first join. The log must outlive the shard.
+  void record(ReplayLog* log) noexcept { log_ = log; }
+
   [[nodiscard]] JoinCheck check_join(const Subscriber& who) const override {
     JoinCheck check = check_identity(who);
     if constexpr (HasAuthorizeJoin<S>) {
@@ -69,12 +74,13 @@ class Shard final : public AnyShard {
     if (!begin(subscription, connection, now)) return;
     send_hello(subscription);
     if (tick_ == 0 || subscription.acked_tick != tick_) send_current(subscription, now);
-    if constexpr (HasOnJoin<S>) enqueue({Queued::Kind::join, &subscription, now});
+    if (HasOnJoin<S> || log_ != nullptr) enqueue({Queued::Kind::join, &subscription, now});
     note_change();
   }
 
   void leave(Subscription& subscription, time_point now) override {
-    const bool is_known = subscription.connection != nullptr && (HasOnJoin<S> || HasOnLeave<S>);
+    const bool is_known =
+        subscription.connection != nullptr && (HasOnJoin<S> || HasOnLeave<S> || log_ != nullptr);
     detach(subscription, now);
     if (is_running() && (is_known || subscription.queued != 0)) {
       enqueue({Queued::Kind::leave, &subscription, now});
@@ -99,6 +105,7 @@ class Shard final : public AnyShard {
     }
     const InputResult result = accept(from, number, now);
     enqueue({Queued::Kind::input, &from, now, number, target, std::move(decoded)});
+    if (log_ != nullptr) keep_bytes(value, format);
     note_change();
     return result;
   }
@@ -148,6 +155,8 @@ class Shard final : public AnyShard {
     std::optional<std::uint64_t> number{};
     std::uint64_t target = 0;
     std::optional<Input> input{};
+    Format format = Format::json;    // of the bytes
+    std::vector<std::byte> bytes{};  // for the log, if there is one
   };
 
   void enqueue(Queued queued) {
@@ -165,6 +174,7 @@ class Shard final : public AnyShard {
     for (Queued& queued : batch_) take(queued, now);
     batch_.clear();
     events_.clear();
+    if (log_ != nullptr) log_->step(tick_, covered);
     if constexpr (requires { simulation_.step(covered, events_); }) {
       simulation_.step(covered, events_);
     } else {
@@ -183,9 +193,11 @@ class Shard final : public AnyShard {
     switch (queued.kind) {
       case Queued::Kind::join:
         if constexpr (HasOnJoin<S>) simulation_.on_join(from.who);
+        if (log_ != nullptr) log_->join(from.who);
         return;
       case Queued::Kind::leave:
         if constexpr (HasOnLeave<S>) simulation_.on_leave(from.who);
+        if (log_ != nullptr) log_->leave(from.who.handle);
         drop_queued_of(from);  // what was meant for a later tick
         forget(from);
         return;
@@ -198,6 +210,9 @@ class Shard final : public AnyShard {
     }
     --inputs_;
     applied(from, queued.number, now - queued.came);
+    if (log_ != nullptr) {
+      log_->input(from.who.handle, queued.number, queued.format, queued.bytes);
+    }
     if constexpr (requires { static_cast<bool>(simulation_.apply(from.who, *queued.input)); }) {
       if (!simulation_.apply(from.who, *queued.input)) ++stats_.inputs_refused;
     } else {
@@ -218,6 +233,14 @@ class Shard final : public AnyShard {
   void drop_queued_of(Subscription& subscription) {
     std::erase_if(queue_, [&](const Queued& queued) { return queued.from == &subscription; });
     inputs_ -= std::exchange(subscription.queued, 0);
+  }
+
+  // What was translated from MessagePack is kept as JSON: a replay knows what the game knows.
+  void keep_bytes(byte_view value, Format format) {
+    const bool is_translated = format == Format::msgpack && !writes(Format::msgpack);
+    const byte_view bytes = is_translated ? byte_view{json_} : value;
+    queue_.back().format = is_translated ? Format::json : format;
+    queue_.back().bytes.assign(bytes.begin(), bytes.end());
   }
 
   // Output.
@@ -330,6 +353,7 @@ class Shard final : public AnyShard {
   FrameCache frames_;
   History history_;
   std::vector<std::byte> json_;  // what is translated from or to it
+  ReplayLog* log_ = nullptr;
   std::function<void(const S&, std::uint64_t)> after_tick_;
 };
 

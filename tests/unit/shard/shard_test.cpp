@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Ticks, inputs, views, slow subscribers and the end of a shard.
+#include <muster/entropy.hpp>
 #include <muster/error.hpp>
+#include <muster/shard/replay.hpp>
 
 #include "support/shard_world.hpp"
 
@@ -247,6 +249,49 @@ TEST_CASE("shard: who sends too much is dropped, and after ten seconds is to be 
   world.network.run_for(5s);
   for (int i = 0; i < 11; ++i) verdict = world.input("alice", "1").verdict;
   CHECK(verdict == InputVerdict::too_fast);
+}
+
+TEST_CASE("shard defect 13: what was recorded is played back tick for tick", "[shard]") {
+  const bool sorts = GENERATE(false, true);
+  ReplayLog log;
+  ShardWorld world{{.hz = 60, .sorts_inputs = sorts}};
+  world.shard->record(&log);
+  std::vector<std::uint64_t> hashes;
+  world.shard->after_tick([&](const Tally& tally, std::uint64_t tick) {
+    REQUIRE(tick == hashes.size() + 1);
+    hashes.push_back(tally.hash());
+  });
+  SeededEntropy dice{4};
+  std::vector<ShardClients::Client*> there;
+  std::vector<std::string> names;
+  for (int i = 0; i < 400; ++i) {
+    const std::uint64_t drawn = dice.next_u64();
+    if (drawn % 20 == 0) {
+      names.push_back("p" + std::to_string(i));
+      there.push_back(&world.join(names.back()));
+    }
+    if (drawn % 23 == 0 && !there.empty()) {
+      world.leave(*there.back());
+      there.pop_back();
+      names.pop_back();
+    }
+    for (std::size_t p = 0; p < there.size(); ++p) {
+      if ((drawn >> p & 1U) != 0) continue;
+      world.input(names[p], std::to_string(drawn % 100), {},
+                  drawn % 7 == 0 ? world.shard->tick() + 3 : 0);
+    }
+    world.network.run_for(std::chrono::milliseconds{drawn % 40});
+  }
+  world.network.run_for(100ms);
+  CHECK(world.shard->simulation().sum > 1000);
+
+  std::vector<std::uint64_t> again;
+  Tally fresh;
+  const result<std::uint64_t> steps =
+      replay(log.bytes(), fresh, [&](std::uint64_t, std::uint64_t hash) { again.push_back(hash); });
+  REQUIRE(steps.has_value());
+  CHECK(*steps == hashes.size());
+  CHECK(again == hashes);
 }
 
 // Event-driven shards.
