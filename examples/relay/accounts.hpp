@@ -2,43 +2,21 @@
 // Who may prove to be which user: an example of how a relay learns of accounts that live elsewhere.
 #pragma once
 
+#include "account_file.hpp"
+
 #include <muster/address_limits.hpp>
 #include <muster/asio/hmac_sha256.hpp>
-#include <muster/mac.hpp>
 #include <muster/relay/authenticator.hpp>
 
 #include <asio/io_context.hpp>
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace relay_program {
-
-/// Users by what is kept of their tokens, read from a file of lines such as
-///
-///     # printf %s TOKEN | openssl dgst -sha256 -hmac muster
-///     f2fa05a5c4c5...  alice
-///
-/// A user may have several tokens. Empty lines and lines that begin with '#' are skipped.
-class Accounts {
- public:
-  /// Replaces all, or nothing if one line is wrong.
-  /// @param problem   on failure, a sentence with file and line
-  [[nodiscard]] bool load(const std::string& file, std::string& problem);
-
-  /// The user whose token that is, valid as long as this; nothing if it is nobody's.
-  [[nodiscard]] std::optional<std::string_view> find(std::string_view token,
-                                                     muster::Mac& mac) const;
-
-  [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
-
- private:
-  std::map<muster::Mac::Tag, std::string> users_;
-};
 
 /// Asks the accounts who somebody is: by `Authorization: Bearer TOKEN`, or by a cookie, which is
 /// what a browser can send with a WebSocket. Who brings neither is anonymous; who brings a token

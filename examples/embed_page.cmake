@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Turns the page into a C++ source: cmake -D INPUT=page.html -D OUTPUT=page.cpp -P embed_page.cmake
+# Turns a page into a C++ source, which defines what page.hpp declares:
+# cmake -D INPUT=page.html -D OUTPUT=page.cpp -D NAMESPACE=name -P embed_page.cmake
 
 file(READ ${INPUT} bytes HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
@@ -8,7 +9,7 @@ string(REGEX REPLACE "(${line})" "\\1\n    " bytes "${bytes}")
 file(WRITE ${OUTPUT} "// Made from page.html by embed_page.cmake.
 #include \"page.hpp\"
 
-namespace relay_program {
+namespace ${NAMESPACE} {
 
 namespace {
 constexpr unsigned char bytes[] = {
@@ -20,5 +21,5 @@ std::string_view page() noexcept {
   return {reinterpret_cast<const char*>(bytes), sizeof(bytes)};
 }
 
-}  // namespace relay_program
+}  // namespace ${NAMESPACE}
 ")
