@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from browser_page import Browser
+from browser import Browser
 from relay_process import Process, wait_until
 
 

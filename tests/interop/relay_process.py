@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts and stops a muster-relay for a test, and asks it by HTTP."""
+"""Starts and stops a server program for a test, and asks it by HTTP."""
 
 import http.client
 import queue
@@ -72,16 +72,17 @@ class Process:
         self.process.wait()
 
 
-class Relay(Process):
-    def __init__(self, program, *options, port=0):
+class Server(Process):
+    """A program that says where it listens, and answers by HTTP too."""
+
+    def __init__(self, name, program, *options, port=0):
         super().__init__(program, "--listen", f"127.0.0.1:{port}", *options)
         first = self.line()
-        match = re.fullmatch(r"muster-relay listens on http(s?)://127\.0\.0\.1:(\d+)", first)
+        match = re.fullmatch(name + r" listens on http(s?)://127\.0\.0\.1:(\d+)", first)
         assert match, f"unexpected first line: {first!r}"
         self.secure = match[1]
         self.port = int(match[2])
         assert self.line() == f"page: http{self.secure}://127.0.0.1:{self.port}/"
-        self.ws = f"ws{self.secure}://127.0.0.1:{self.port}/ws"
 
     def request(self, method, path, body=None, headers=None, context=None):
         """Returns status, headers, body. `context` is for TLS: whom to trust."""
@@ -115,7 +116,7 @@ class Relay(Process):
                 kinds[name] = kind
             else:
                 match = re.fullmatch(
-                    r'([a-z_]+)(\{[a-z_]+="[^"\\]*"\})? ([0-9.e+-]+)', line)
+                    r'([a-z_]+)(\{[a-z_]+="[^"\\]*"(?:,[a-z_]+="[^"\\]*")*\})? ([0-9.e+-]+)', line)
                 assert match, f"not a sample: {line!r}"
                 assert match[1] in kinds, f"no TYPE before {line!r}"
                 key = match[1] + (match[2] or "")
@@ -127,3 +128,9 @@ class Relay(Process):
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
+
+
+class Relay(Server):
+    def __init__(self, program, *options, port=0):
+        super().__init__("muster-relay", program, *options, port=port)
+        self.ws = f"ws{self.secure}://127.0.0.1:{self.port}/ws"
