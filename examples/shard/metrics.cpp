@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// One family after the other, with a sample for each shard.
+#include "metrics.hpp"
+
+#include <muster/version.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace shard_program {
+
+namespace {
+
+using muster::shard::AnyShard;
+using muster::shard::InputVerdict;
+using muster::shard::Registry;
+
+std::string number(double value) {
+  std::array<char, 32> digits;
+  return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr};
+}
+
+// The value of a label, with the escapes that the format has.
+std::string label(std::string_view name, std::string_view value) {
+  std::string text{name};
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "\"";
+}
+
+class Writer {
+ public:
+  explicit Writer(const Registry& registry) : registry_(registry) {}
+
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_.append("# HELP ").append(name).append(" ").append(help).append("\n");
+    text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+  }
+  void sample(const std::string& labels, const std::string& value) {
+    text_ += name_;
+    if (!labels.empty()) text_.append("{").append(labels).append("}");
+    text_.append(" ").append(value).append("\n");
+  }
+  void one(std::string_view name, std::string_view type, std::string_view help, double value) {
+    family(name, type, help);
+    sample({}, number(value));
+  }
+  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
+    family(name, "counter", help);
+    sample({}, std::to_string(value));
+  }
+
+  // A sample for each shard.
+  template <class Value>
+  void each(std::string_view name, std::string_view type, std::string_view help, Value value) {
+    family(name, type, help);
+    registry_.list([&](std::string_view id, const AnyShard& shard) {
+      sample(label("shard", id), number(static_cast<double>(value(shard))));
+      return true;
+    });
+  }
+  void each_counter(std::string_view name, std::string_view help,
+                    std::uint64_t AnyShard::Stats::*counted) {
+    family(name, "counter", help);
+    registry_.list([&](std::string_view id, const AnyShard& shard) {
+      sample(label("shard", id), std::to_string(shard.stats().*counted));
+      return true;
+    });
+  }
+  void inputs(std::string_view name, std::string_view help) {
+    family(name, "counter", help);
+    registry_.list([&](std::string_view id, const AnyShard& shard) {
+      for (std::size_t i = 0; i < muster::shard::input_verdict_count; ++i) {
+        const auto verdict = to_string(static_cast<InputVerdict>(i));
+        sample(label("shard", id) + "," + label("result", verdict),
+               std::to_string(shard.stats().inputs[i]));
+      }
+      return true;
+    });
+  }
+
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  const Registry& registry_;
+  std::string_view name_;
+  std::string text_;
+};
+
+void write_shards(Writer& out) {
+  using Stats = AnyShard::Stats;
+  out.each("muster_shard_subscribers", "gauge", "Subscribers that are connected.",
+           [](const AnyShard& shard) { return shard.subscriber_count(); });
+  out.each("muster_shard_waiting_inputs", "gauge", "Inputs that wait for a tick.",
+           [](const AnyShard& shard) { return shard.input_count(); });
+  out.each("muster_shard_running", "gauge", "1 until the shard has ended.",
+           [](const AnyShard& shard) { return shard.is_running() ? 1 : 0; });
+  out.each("muster_shard_tick_lag_seconds", "gauge", "How late the last tick was.",
+           [](const AnyShard& shard) {
+             if (shard.clock() == nullptr) return 0.0;
+             return std::chrono::duration<double>{shard.clock()->lag()}.count();
+           });
+  out.each("muster_shard_ticks_skipped_total", "counter", "Ticks that never ran.",
+           [](const AnyShard& shard) {
+             return shard.clock() == nullptr ? 0 : shard.clock()->skipped();
+           });
+  out.each_counter("muster_shard_ticks_total", "Ticks that ran.", &Stats::ticks);
+  out.each_counter("muster_shard_joins_total", "Subscribers that joined.", &Stats::joined);
+  out.inputs("muster_shard_inputs_total", "Inputs, by what became of them.");
+  out.each_counter("muster_shard_frames_encoded_total",
+                   "Snapshots and deltas encoded, each once for all who share it.",
+                   &Stats::frames_encoded);
+  out.each_counter("muster_shard_deltas_encoded_total", "Deltas among them.",
+                   &Stats::deltas_encoded);
+  out.each_counter("muster_shard_encoded_bytes_total", "Their bytes.", &Stats::bytes_encoded);
+  out.each_counter("muster_shard_frames_sent_total", "Snapshots queued, once per subscriber.",
+                   &Stats::frames_sent);
+  out.each_counter("muster_shard_frames_conflated_total",
+                   "Snapshots that a newer one replaced before they left.",
+                   &Stats::frames_conflated);
+  out.each_counter("muster_shard_frames_refused_total",
+                   "Snapshots that did not fit into a subscriber's budget.",
+                   &Stats::frames_refused);
+  out.each_counter("muster_shard_events_sent_total", "Events queued, once per subscriber.",
+                   &Stats::events_sent);
+  out.each_counter("muster_shard_slow_closed_total", "Subscribers closed since they took nothing.",
+                   &Stats::closed_slow);
+}
+
+void write_program(Writer& out, const Snapshot& now) {
+  out.family("muster_shard_refused_total", "counter", "Requests and upgrades refused.");
+  out.sample(label("status", "4xx"), std::to_string(now.service.refused_4xx));
+  out.sample(label("status", "5xx"), std::to_string(now.service.refused_5xx));
+  out.counter("muster_shard_bad_messages_total", "Messages that are no inputs at all.",
+              now.service.bad_messages);
+  out.counter("muster_shard_flooding_closed_total", "Subscribers closed for too many inputs.",
+              now.service.closed_flooding);
+  out.counter("muster_shard_revoked_closed_total", "Subscribers whose session ended.",
+              now.service.closed_revoked);
+  out.one("muster_websocket_connections", "gauge", "Connections that are open.",
+          static_cast<double>(now.connections));
+  out.counter("muster_websocket_upgrades_total", "Opening handshakes completed.",
+              now.websocket.upgrades);
+  out.counter("muster_websocket_received_messages_total", "Messages received, whole.",
+              now.websocket.messages);
+  out.counter("muster_websocket_received_bytes_total", "Bytes received.", now.websocket.bytes);
+  out.counter("muster_outbox_sent_bytes_total", "Bytes taken by sockets.", now.outbox.bytes);
+  out.counter("muster_outbox_writes_total", "Writes to sockets.", now.outbox.writes);
+}
+
+}  // namespace
+
+std::string prometheus_text(const Snapshot& now) {
+  Writer out{now.registry};
+  out.family("muster_build_info", "gauge", "Always 1; the version is in the label.");
+  out.sample(label("version", MUSTER_VERSION_STRING), "1");
+  out.one("muster_uptime_seconds", "gauge", "Time since the start.",
+          std::chrono::duration<double>{now.uptime}.count());
+  out.one("muster_shards", "gauge", "Shards that exist, those that linger too.",
+          static_cast<double>(now.registry.size()));
+  write_shards(out);
+  write_program(out, now);
+  return out.take();
+}
+
+std::string shards_json(const Registry& registry) {
+  nlohmann::ordered_json shards = nlohmann::ordered_json::array();
+  registry.list([&shards](std::string_view id, const AnyShard& shard) {
+    if (shard.is_running()) {
+      shards.push_back({{"id", id},
+                        {"players", shard.subscriber_count()},
+                        {"capacity", shard.config().max_subscribers},
+                        {"hz", shard.config().hz}});
+    }
+    return true;
+  });
+  return nlohmann::ordered_json{{"shards", std::move(shards)}}.dump() + "\n";
+}
+
+}  // namespace shard_program

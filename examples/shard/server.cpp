@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Shards, routes, and the sentences of a listener that cannot listen.
+#include "server.hpp"
+
+#include "arena.hpp"
+#include "metrics.hpp"
+#include "page.hpp"
+
+#include <muster/shard/shard.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace shard_program {
+
+namespace {
+
+using muster::as_bytes;
+using muster::Decision;
+using muster::HeaderField;
+using muster::Request;
+using muster::time_point;
+using muster::asio::Backend;
+using muster::shard::AnyShard;
+using muster::shard::Guests;
+
+constexpr std::array no_store{HeaderField{"Cache-Control", "no-store"}};
+
+// The page loads nothing, and talks only to where it came from.
+constexpr std::array page_headers{
+    HeaderField{"Cache-Control", "no-cache"},
+    HeaderField{"Content-Security-Policy",
+                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+                "connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'"},
+    HeaderField{"X-Content-Type-Options", "nosniff"},
+    HeaderField{"Referrer-Policy", "no-referrer"},
+};
+
+constexpr muster::duration drain_timeout = std::chrono::seconds{5};
+
+AnyShard::Config shard_config(const Options& options) {
+  AnyShard::Config config;
+  config.hz = options.hz;
+  config.max_subscribers = options.players;
+  // A page sends one with each tick, and some more when it catches up.
+  config.input_rate.messages_per_second = std::max(120U, 2 * options.hz);
+  // A newcomer is told of everybody at once.
+  config.max_events = 64 * 1024 + 256U * options.players;
+  config.idle_timeout = muster::duration{0};  // the shards are there to be joined
+  config.guests = Guests::numbered;
+  if (!options.accounts_file.empty()) config.guests = Guests::refused;
+  if (options.guests) config.guests = Guests::named;
+  return config;
+}
+
+muster::asio::WebSocketServer::Config listener_config(const Options& options,
+                                                      const muster::shard::Service::Config& shard) {
+  muster::asio::WebSocketServer::Config config;
+  config.max_message = shard.max_message;
+  config.origins = options.origins;
+  return config;
+}
+
+}  // namespace
+
+void Accounts::authenticate(std::string_view token, const Request&,
+                            muster::shard::Authentication authentication, time_point now) {
+  const auto user = token.empty() ? std::nullopt : accounts_.find(token, mac_);
+  if (!user) return authentication.is({}, now);
+  authentication.is({.user = std::string{*user}, .is_admin = *user == admin_}, now);
+}
+
+Server::Server(const Options& options, muster::asio::Loop& loop)
+    : options_(options),
+      loop_(loop),
+      accounts_(options.admin),
+      service_({}, registry_, loop.outbox(), entropy_),
+      server_(loop, listener_config(options, {}), entropy_, *this),
+      started_(loop.now()) {
+  add_pages();
+}
+
+void Server::add_pages() {
+  router_
+      .get("/",
+           [](const Request&, Decision decision, time_point) {
+             decision.respond({.content_type = "text/html; charset=utf-8",
+                               .body = as_bytes(page()),
+                               .headers = page_headers});
+           })
+      .get("/shards",
+           [this](const Request&, Decision decision, time_point) {
+             const std::string text = shards_json(registry_);
+             decision.respond(
+                 {.content_type = "application/json", .body = as_bytes(text), .headers = no_store});
+           })
+      .get("/healthz",
+           [this](const Request&, Decision decision, time_point) {
+             decision.respond({.status = is_draining_ ? 503U : 200U,
+                               .body = as_bytes(is_draining_ ? "draining\n" : "ok\n"),
+                               .headers = no_store});
+           })
+      .get("/metrics", [this](const Request&, Decision decision, time_point) {
+        const std::string text = prometheus_text({.registry = registry_,
+                                                  .service = service_.stats(),
+                                                  .websocket = server_.endpoint().stats(),
+                                                  .outbox = loop_.outbox().stats(),
+                                                  .connections = server_.endpoint().session_count(),
+                                                  .uptime = loop_.now() - started_});
+        decision.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                          .body = as_bytes(text),
+                          .headers = no_store});
+      });
+}
+
+void Server::on_request(const Request& request, Decision decision, time_point now) {
+  if (request.path.starts_with("/api/")) {
+    service_.on_request(request, std::move(decision), now);
+  } else {
+    router_.on_request(request, std::move(decision), now);
+  }
+}
+
+void Server::on_drain(time_point now) {
+  is_draining_ = true;
+  service_.on_drain(now);
+}
+
+std::string Server::make_shards() {
+  const AnyShard::Config config = shard_config(options_);
+  std::string problem;
+  if (AnyShard::validate(config, problem)) return problem;
+  const time_point now = loop_.now();
+  for (const std::string& id : options_.shards) {
+    // A player who replaces itself is there twice until the old connection is gone.
+    Arena arena{entropy_.next_u64(), static_cast<std::uint16_t>(2 * options_.players)};
+    auto shard = std::make_unique<muster::shard::Shard<Arena>>(config, std::move(arena), now);
+    if (const auto inserted = registry_.insert(id, std::move(shard), now); !inserted) {
+      return "shard " + id + " cannot be made: " + std::error_code{inserted.error()}.message();
+    }
+  }
+  return {};
+}
+
+std::string Server::start() {
+  if (!options_.accounts_file.empty()) {
+    std::string problem;
+    if (!accounts_.load(options_.accounts_file, problem)) return problem;
+    service_.set_authenticator(&accounts_);
+  }
+  if (options_.backend == Backend::epoll && loop_.backend() != Backend::epoll) {
+    return "backend epoll is not available here; \"auto\" and \"portable\" are allowed";
+  }
+  if (std::string problem = make_shards(); !problem.empty()) return problem;
+  const std::error_code error = server_.listen(options_.listen);
+  if (!error) return {};
+  return "--listen: cannot listen on " + options_.listen + " (" + error.message() +
+         "); allowed is another address of this machine, or port 0 for any free port";
+}
+
+std::string Server::host() const { return options_.listen.substr(0, options_.listen.rfind(':')); }
+
+std::string Server::url_of(const std::string& host_name) const {
+  return "http://" + host_name + ":" + std::to_string(server_.port());
+}
+
+std::string Server::page_url() const {
+  std::string name = host();
+  if (name == "0.0.0.0") name = "127.0.0.1";
+  if (name == "[::]") name = "[::1]";
+  return url_of(name) + "/";
+}
+
+void Server::drain(std::function<void()> done) { server_.drain(drain_timeout, std::move(done)); }
+
+}  // namespace shard_program
