@@ -18,11 +18,9 @@ import json
 import os
 import platform
 import random
-import re
 import resource
 import shlex
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -30,9 +28,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench_server import Failure, Server
+from bench_table import AGAIN, control_text, lower_quartile, ratio_text, table
+
 TOLERANCE = 0.05
 ATTEMPTS = 3
-AGAIN = " (again)"
 # Servers looked for in the build folder, in the order of the tables.
 KNOWN_SERVERS = {
     "muster": "muster-bench-server",
@@ -118,47 +118,6 @@ def cells():
     return found
 
 
-class Failure(Exception):
-    """A server or the load generator did not do its part; the text says which and how."""
-
-
-class Server:
-    """A server process on its own CPU, from the moment it announced its port until it is gone."""
-
-    def __init__(self, name, command, cpus):
-        self.name = name
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-        line = self.process.stdout.readline()
-        match = re.search(r"listen\S* on (?:http://)?127\.0\.0\.1:(\d+)$", line.rstrip())
-        if not match:
-            self.process.kill()
-            self.process.wait()
-            raise Failure(f"{name}: first line of output is {line!r} instead of 'listening on 127.0.0.1:PORT'")
-        self.port = int(match[1])
-
-    def stop(self):
-        ended = self.process.poll()
-        if ended is not None:
-            raise Failure(f"{self.name}: ended by itself with {ended}")
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(timeout=10)
-            if code not in (0, -signal.SIGTERM):
-                raise Failure(f"{self.name}: ended with {code} after SIGTERM")
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise Failure(f"{self.name}: still there 10 s after SIGTERM") from None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-        self.process.stdout.close()
-
-
 class Bench:
     def __init__(self, options, servers, relay):
         self.options = options
@@ -218,15 +177,21 @@ class Bench:
         arguments = [*arguments, "--warm-up", str(options.warm_up), "--duration", str(options.duration)]
         if arguments[0] == "accept" and options.quick:
             arguments[arguments.index("--messages") + 1] = "500"
-        names = [*variants, control + AGAIN]
+        return self.decide(list(variants), control,
+                           lambda row: self.run_once(row, variants[row], arguments), summarise)
+
+    def decide(self, rows, control, run, summarise_runs):
+        """Runs the rows and the control once more; run gives one result, a summary has cpu_lower_quartile_ns."""
+        options = self.options
+        names = [*rows, control + AGAIN]
         attempts = []
         for _ in range(1 if options.quick else ATTEMPTS):
             order = [row for row in names for _ in range(options.runs)]
             self.random.shuffle(order)
             runs = {row: [] for row in names}
             for row in order:
-                runs[row].append(self.run_once(row, variants[row.removesuffix(AGAIN)], arguments))
-            summary = {row: summarise(results) for row, results in runs.items()}
+                runs[row].append(run(row.removesuffix(AGAIN)))
+            summary = {row: summarise_runs(results) for row, results in runs.items()}
             ratio = summary[control + AGAIN]["cpu_lower_quartile_ns"] / summary[control]["cpu_lower_quartile_ns"]
             attempts.append({"runs": runs, "summary": summary, "control_ratio": ratio})
             if abs(ratio - 1) <= TOLERANCE:
@@ -327,10 +292,6 @@ def read_strace(report):
     return calls
 
 
-def lower_quartile(values):
-    return statistics.quantiles(values, n=4, method="inclusive")[0] if len(values) > 1 else values[0]
-
-
 def summarise(results):
     cpu = [result["server_cpu_ns"] / result["deliveries"] for result in results]
     user = sum(result["server_user_ticks"] for result in results)
@@ -346,22 +307,6 @@ def summarise(results):
         "p50_us": statistics.median(result["p50_us"] for result in results),
         "p99_us": statistics.median(result["p99_us"] for result in results),
     }
-
-
-def ratio_text(row, other):
-    return (f"**{row['cpu_lower_quartile_ns'] / other['cpu_lower_quartile_ns']:.2f}** "
-            f"({row['cpu_median_ns'] / other['cpu_median_ns']:.2f})")
-
-
-def control_text(cell):
-    return f"A/A {cell['control_ratio']:.2f}, {cell['verdict']} (attempt {len(cell['attempts'])})"
-
-
-def table(heads, rows):
-    if not rows:
-        return []
-    return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads),
-            *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
 def server_table(cells_of_kind, bases):
