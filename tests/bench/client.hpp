@@ -41,6 +41,7 @@ class Client {
     State state = State::closed;
     bool is_dirty = false;
     bool awaits_writable = false;
+    int receive_buffer = 0;  // bytes; 0: as the system has it
     std::uint64_t opened_ns = 0;
     std::string path;
     std::vector<unsigned char> unparsed;
@@ -91,6 +92,10 @@ class Client {
     if (connection.fd < 0) fail(std::string("socket: ") + std::strerror(errno));
     const int on = 1;
     ::setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connection.receive_buffer != 0) {
+      ::setsockopt(connection.fd, SOL_SOCKET, SO_RCVBUF, &connection.receive_buffer,
+                   sizeof connection.receive_buffer);
+    }
     connection.state = State::connecting;
     connection.opened_ns = now_ns();
     if (::connect(connection.fd, reinterpret_cast<const sockaddr*>(&address_), sizeof address_) !=
@@ -118,6 +123,12 @@ class Client {
       if (now_ns() > deadline) fail("connections did not open within 60 s");
     }
   }
+
+  /// It stays open, and is not looked at until `read_again`.
+  void stop_reading(std::uint32_t index) {
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connections_[index].fd, nullptr);
+  }
+  void read_again(std::uint32_t index) { watch(EPOLL_CTL_ADD, index, EPOLLIN); }
 
   /// Closes with a reset, which leaves no TIME_WAIT entry behind and so does not use up the local
   /// ports.

@@ -12,6 +12,7 @@
 #include "idle.hpp"
 #include "options.hpp"
 #include "server_probe.hpp"
+#include "shard_subscribers.hpp"
 #include "storm.hpp"
 #include "traffic.hpp"
 #include "window.hpp"
@@ -39,6 +40,10 @@ void print_json(const Options& options, const Client& client, const Result& resu
       static_cast<unsigned long long>(result.cpu.total_ns),
       static_cast<unsigned long long>(result.cpu.user_ticks),
       static_cast<unsigned long long>(result.cpu.system_ticks));
+  if (options.is_shard())
+    std::printf(",\"missed\":%llu,\"deaf_missed\":%llu",
+                static_cast<unsigned long long>(result.missed),
+                static_cast<unsigned long long>(result.deaf_missed));
   if (!result.memory.empty()) {
     std::printf(",\"memory\":[");
     for (std::size_t i = 0; i < result.memory.size(); ++i) {
@@ -49,12 +54,12 @@ void print_json(const Options& options, const Client& client, const Result& resu
     }
     std::printf("]");
   }
-  if (options.does_echo_each || options.does_sample_memory) {
+  if (options.does_echo_each || (options.does_sample_memory && !options.is_shard())) {
     std::printf(",\"memory_after_traffic\":[%llu,%llu]",
                 static_cast<unsigned long long>(result.memory_after_traffic.rss_bytes),
                 static_cast<unsigned long long>(result.memory_after_traffic.anonymous_bytes));
   }
-  if (!options.bad.empty()) {
+  if (!options.bad.empty() && !options.is_shard()) {
     std::printf(",\"bad_connections\":%llu,\"bad_ended\":%llu",
                 static_cast<unsigned long long>(result.bad_connections),
                 static_cast<unsigned long long>(result.bad_ended));
@@ -81,6 +86,8 @@ int run(int argc, char** argv) {
     Idle(options, client, result).run(probe);
   } else if (options.scenario == "accept") {
     Accept(options, client, result).run(probe);
+  } else if (options.is_shard()) {
+    ShardSubscribers(options, client, result).run(probe);
   } else {
     fail_usage("unknown scenario " + options.scenario);
   }

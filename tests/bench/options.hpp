@@ -30,6 +30,8 @@ inline constexpr const char* usage =
   join     players enter the same rooms, --parallel at a time: connect, upgrade, first message, welcome; nobody leaves
   idle     opens --connections and holds them, samples the server's memory on the way
   accept   opens and resets --messages connections, --parallel at a time
+  shard    --connections subscribers get the snapshots of --size bytes of the shard "bench" in each tick
+  inputs   the same, and each sends --rate inputs of --size bytes a second (open loop)
 
   --port N           port of the server on 127.0.0.1
   --server-pid N     process whose CPU time and memory are sampled at the edges of the measured window
@@ -43,8 +45,9 @@ inline constexpr const char* usage =
   --relay            speak the relay protocol with muster-relay (down, up, play, join)
   --except-sender    all: a sender does not get its own messages back
   --bad KIND         down, play with --relay: one more member of the first room, which never-reads, or sends garbage,
-                     or floods, or trickles
-  --memory           fan: samples the server's memory with the first room only, with all rooms, and after the traffic
+                     or floods, or trickles; shard: one more subscriber, which never-reads
+  --memory           fan: samples the server's memory with the first room only, with all rooms, and after the traffic;
+                     shard: at the start, in the middle and at the end of the window
   --echo-each        idle: one echo of --size bytes on every connection, then a further sample
   --lockstep         echo, fan: start a message only when nothing is under way, so that all connections go in rounds
   --block            sleep in epoll_wait; the default spins, so that no send of the server pays for waking the reader
@@ -77,6 +80,9 @@ struct Options {
   bool has_hosts() const {
     return scenario == "down" || scenario == "up" || scenario == "play" || scenario == "join";
   }
+
+  /// Subscribers of a shard, which have no rooms.
+  bool is_shard() const { return scenario == "shard" || scenario == "inputs"; }
 };
 
 [[noreturn]] inline void fail_usage(const std::string& why) {
@@ -152,16 +158,18 @@ inline Options parse_options(int argc, char** argv) {
   }
   if (options.port == 0) fail_usage("--port is needed");
   if (options.scenario == "echo") options.room = 1;
-  if (options.scenario != "idle" && options.scenario != "accept" &&
+  if (options.scenario != "idle" && options.scenario != "accept" && !options.is_shard() &&
       options.connections % options.room != 0) {
     fail_usage("--connections must be a multiple of --room");
   }
   if (options.has_hosts() && options.room < 2) fail_usage("--room must count a host and a player");
   if (options.is_relay && !options.has_hosts())
     fail_usage("--relay goes with down, up, play and join only");
-  if (!options.bad.empty() &&
+  if (options.scenario == "shard" && !options.bad.empty() && options.bad != "never-reads")
+    fail_usage("--bad of shard is never-reads");
+  if (!options.bad.empty() && options.scenario != "shard" &&
       (!options.is_relay || (options.scenario != "down" && options.scenario != "play")))
-    fail_usage("--bad goes with --relay, and down or play, only");
+    fail_usage("--bad goes with shard, or with --relay and down or play, only");
   return options;
 }
 

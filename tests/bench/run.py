@@ -28,6 +28,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import shard_cells
 from bench_server import Failure, Server
 from bench_table import AGAIN, control_text, lower_quartile, ratio_text, table
 
@@ -63,7 +64,7 @@ def cells():
 
     cpu and hosts compare servers, hosts with the program muster-relay among them; windows compares the windows of
     muster, bad the program with and without a member that does not behave, and loops the program with one loop and
-    with two; idle is memory, syscalls is strace.
+    with two; idle is memory, syscalls is strace. Those of shards are in shard_cells.py.
     """
     found = {}
 
@@ -115,6 +116,7 @@ def cells():
     add("syscalls-echo-w16", "syscalls", "echo", "--connections", 50, "--window", 16)
     add("syscalls-fan-100-w1", "syscalls", "fan", "--connections", 500, "--room", 100, "--window", 1)
     add("syscalls-fan-100-w16", "syscalls", "fan", "--connections", 500, "--room", 100, "--window", 16)
+    shard_cells.add_cells(add)
     return found
 
 
@@ -264,6 +266,8 @@ class Bench:
                     cell = self.idle_cell(arguments)
                 elif kind == "syscalls":
                     cell = self.syscalls_cell(arguments)
+                elif kind in shard_cells.KINDS:
+                    cell = shard_cells.run(self, name, kind, arguments, summarise)
                 else:
                     cell = self.cpu_cell(name, kind, arguments)
                 results[name] = {"kind": kind, "arguments": arguments, **cell}
@@ -384,6 +388,7 @@ def markdown(environment, results, bases):
     lines += server_table(of_kind("loops"), [ONE_LOOP])
     lines += window_table(of_kind("windows"))
     lines += bad_table(of_kind("bad"))
+    lines += shard_cells.tables(of_kind)
     for name, cell in results.items():
         if cell["kind"] == "idle" and "summary" in cell:
             lines += ["| memory | server | connections | anonymous bytes/connection | RSS bytes/connection "

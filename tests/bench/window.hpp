@@ -17,6 +17,8 @@ inline constexpr double ns_per_s = 1e9;
 struct Result {
   std::uint64_t sent = 0;
   std::uint64_t deliveries = 0;
+  std::uint64_t missed = 0;       ///< snapshots of a shard that did not come
+  std::uint64_t deaf_missed = 0;  ///< the same, of the subscriber that did not read
   std::uint64_t receive_calls = 0;
   std::uint64_t wall_ns = 0;
   std::uint64_t load_cpu_ns = 0;
