@@ -59,6 +59,7 @@
 #include <muster/shard/any_shard.hpp>
 #include <muster/shard/area.hpp>
 #include <muster/shard/authenticator.hpp>
+#include <muster/shard/client.hpp>
 #include <muster/shard/credentials.hpp>
 #include <muster/shard/delta_history.hpp>
 #include <muster/shard/envelope.hpp>
@@ -74,15 +75,19 @@
 #include <muster/shard/match_mode.hpp>
 #include <muster/shard/match_status.hpp>
 #include <muster/shard/matchmaker.hpp>
+#include <muster/shard/parting.hpp>
+#include <muster/shard/prediction.hpp>
 #include <muster/shard/priority_accumulator.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/replay.hpp>
 #include <muster/shard/replay_log.hpp>
+#include <muster/shard/server_clock.hpp>
 #include <muster/shard/service.hpp>
 #include <muster/shard/shard.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/snapshot_frame.hpp>
 #include <muster/shard/snapshot_ring.hpp>
+#include <muster/shard/snapshot_store.hpp>
 #include <muster/shard/spatial_grid.hpp>
 #include <muster/shard/sse_event.hpp>
 #include <muster/shard/subscriber.hpp>
