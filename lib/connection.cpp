@@ -427,6 +427,7 @@ bool Connection::flush() noexcept {
       change = waiting.consume(static_cast<std::size_t>(taken));
       took(change.bytes);
       blocked_ = change.bytes < total;
+      if (blocked_ && holds_next()) waiting.begin_front();
     }
     gone(change);
   }

@@ -288,12 +288,12 @@ void Group::keep_rest(const Member& member, std::size_t taken) noexcept {
   const auto next = std::upper_bound(
       records.begin() + member.cursor, records.end(), position,
       [](std::size_t at, const Batch::Record& record) { return at < record.begin; });
-  // The record in which the write ended.
+  // The record in which the write ended, or with which it goes on.
   Member rest = member;
   rest.cursor = static_cast<std::uint32_t>(next - records.begin()) - 1;
   const auto left = static_cast<std::uint32_t>(records.size()) - rest.cursor;
   outbox_->stats_.messages -= left;  // counted again below
-  if (position != records[rest.cursor].begin) {
+  if (position != records[rest.cursor].begin || connection.holds_next()) {
     SendEntry entry;
     entry.block = batch_->block;
     entry.offset = static_cast<std::uint32_t>(position);

@@ -76,26 +76,32 @@ QueueChange SendQueue::consume(std::size_t bytes) {
       next += encoded_frame_size(front.bytes().data() + whole);
     }
     change.frames += frames;
-    if (bytes == whole) {  // between two messages
-      front.offset += static_cast<std::uint32_t>(whole);
-      front.size -= static_cast<std::uint32_t>(whole);
-      front.frames = static_cast<std::uint16_t>(front.frames - frames);
-      return change;
-    }
-    SendEntry rest = front;
-    rest.offset += static_cast<std::uint32_t>(next);
-    rest.size -= static_cast<std::uint32_t>(next);
-    rest.frames = static_cast<std::uint16_t>(front.frames - frames - 1);
-    front.offset += static_cast<std::uint32_t>(bytes);
-    front.size = static_cast<std::uint32_t>(next - bytes);
-    front.frames = 1;
-    front.flags |= SendEntry::begun;
-    if (rest.size != 0) {
-      entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(head) + 1, std::move(rest));
-    }
+    front.offset += static_cast<std::uint32_t>(whole);
+    front.size -= static_cast<std::uint32_t>(whole);
+    front.frames = static_cast<std::uint16_t>(front.frames - frames);
+    bytes -= whole;
+    if (bytes == 0) return change;  // between two messages
+    begin_front();
+    entries[head].offset += static_cast<std::uint32_t>(bytes);
+    entries[head].size -= static_cast<std::uint32_t>(bytes);
     return change;
   }
   return change;
+}
+
+void SendQueue::begin_front() {
+  SendEntry& front = entries[head];
+  front.flags |= SendEntry::begun;
+  if (front.frames == 1) return;
+  const auto size = static_cast<std::uint32_t>(encoded_frame_size(front.bytes().data()));
+  SendEntry rest = front;
+  rest.offset += size;
+  rest.size -= size;
+  rest.frames = static_cast<std::uint16_t>(front.frames - 1);
+  rest.flags = static_cast<std::uint8_t>(rest.flags & ~unsigned{SendEntry::begun});
+  front.size = size;
+  front.frames = 1;
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(head) + 1, std::move(rest));
 }
 
 QueueChange SendQueue::pop_front() noexcept {

@@ -61,6 +61,9 @@ struct SendQueue {
   /// of its own.
   QueueChange consume(std::size_t bytes);
 
+  /// Marks the first message that waits as begun, and lets it stand alone.
+  void begin_front();
+
   /// Takes away one whole entry.
   QueueChange pop_front() noexcept;
 

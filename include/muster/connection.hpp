@@ -208,6 +208,10 @@ class Connection {
   /// itself before it returns.
   virtual std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept;
 
+  /// Whether the byte behind those that `write` took is on its way too (encrypted, say): its
+  /// message then follows whole.
+  [[nodiscard]] virtual bool holds_next() const noexcept { return false; }
+
   /// Message framing: takes one message, or says false: full, and will call `writable()`.
   virtual bool write_message(Message message, Delivery::Class delivery) noexcept;
 

@@ -100,8 +100,8 @@ bool TlsSocket::send_output() noexcept {
 }
 
 // The last byte of a batch counts as taken only when the socket has taken the whole batch. Until
-// then its message has begun but is not written, so that the session neither ends nor lets a FIN
-// overtake it; and of what it has queued, at most one batch is not in its backlog.
+// then its message has begun (`holds_next`) but is not written, so that the session neither ends
+// nor lets a FIN overtake it; and of what it has queued, at most one batch is not in its backlog.
 std::ptrdiff_t TlsSocket::write(std::span<const byte_view> pieces) noexcept {
   std::size_t taken = 0;
   for (;;) {

@@ -28,6 +28,7 @@ class TlsSocket final : public Socket {
 
  private:
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
+  [[nodiscard]] bool holds_next() const noexcept override { return tls_.holds_back; }
   void half_close() noexcept override;
   void destroy() noexcept override;
   void pack(Parcel& parcel) noexcept override;

@@ -541,6 +541,56 @@ TEST_CASE("socket tls: a slow reader of a stream gets the newest events, whole",
   REQUIRE(world.run([&] { return peer.state == TlsEngine::State::ended; }));
 }
 
+TEST_CASE("socket tls: a message of which one byte is encrypted is not dropped any more",
+          "[tls][stream]") {
+  struct Events final : SocketService {
+    void on_request(const Request&, Decision decision, time_point) override {
+      decision.accept_stream(*this);
+    }
+  };
+  // A batch of 64 KiB is encrypted at a time: all end one byte into a message.
+  constexpr std::size_t batch = 64 * 1024;
+  const auto text = [](std::size_t i, std::size_t size) {
+    return std::string(size - 1, static_cast<char>('a' + i % 26)) + '\n';
+  };
+  muster::asio::Loop::Config loop_config;
+  loop_config.outbox.budget.bytes = 64 * 1024 * 1024;
+  TlsWorld world{each_backend(), {}, loop_config};
+  Events events;
+  ServerWorld::Config config;
+  config.tls = &world.Trust::server;
+  muster::asio::WebSocketServer server{world.loop, config, world.entropy, events};
+  REQUIRE(!server.listen("127.0.0.1:0"));
+  TlsPeer& peer = *world.peers.emplace_back(
+      std::make_unique<TlsPeer>(server.port(), world.Trust::client, 8 * 1024));
+  REQUIRE(world.run([&] { return peer.engine->may_write(); }));
+  peer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  REQUIRE(world.run([&] { return peer.plain.ends_with("\r\n\r\n"); }));
+  peer.plain.clear();
+  Connection& connection = *world.loop.outbox().find(events.last);
+  peer.is_reading = peer.raw.is_reading = false;
+  for (std::size_t i = 0; i < 400; ++i) {
+    const std::string message = text(i, i == 0 ? batch - 1 : batch);
+    REQUIRE(connection.send({as_bytes(message)}) == SendStatus::queued);
+  }
+  world.settle();
+  REQUIRE(connection.backlog() > 0);
+  REQUIRE(connection.discard_queue() > 0);
+  CHECK(connection.backlog() == batch);  // the one that has begun
+  connection.send({as_bytes("the end\n")});
+  peer.is_reading = peer.raw.is_reading = true;
+  REQUIRE(world.run([&] { return connection.backlog() == 0; }));
+  connection.close(CloseReason::finished);
+  REQUIRE(world.run([&] { return peer.state == TlsEngine::State::ended; }));
+  std::size_t at = 0;
+  for (std::size_t i = 0; peer.plain.size() - at > 100; ++i) {
+    const std::string message = text(i, i == 0 ? batch - 1 : batch);
+    REQUIRE(peer.plain.compare(at, message.size(), message) == 0);
+    at += message.size();
+  }
+  CHECK(peer.plain.substr(at) == "the end\n");
+}
+
 TEST_CASE("socket tls: a large answer reaches a slow peer that has ended its side", "[tls]") {
   struct Page final : SocketService {
     void on_request(const Request&, Decision decision, time_point) override {

@@ -91,6 +91,7 @@ struct Wire {
   std::size_t per_write = unlimited;    ///< bytes per call; a shorter write means full
   std::size_t fails_after = unlimited;  ///< writes that succeed before one breaks the connection
   bool ends_when_finished = true;
+  bool holds_next = false;  ///< a byte more than it says is on its way
 
   // What it was given.
   std::string bytes;                  ///< all but message framing
@@ -255,6 +256,8 @@ class WireConnection final : public Connection {
     if (wire->room != unlimited) wire->room -= taken;
     return static_cast<std::ptrdiff_t>(taken);
   }
+
+  [[nodiscard]] bool holds_next() const noexcept override { return wire->holds_next; }
 
   bool write_message(Message message, Delivery::Class) noexcept override {
     if (breaks() || wire->room == 0) return false;

@@ -71,6 +71,47 @@ TEST_CASE("send queue: messages without framing lie one after the other, and kee
   }
 }
 
+TEST_CASE("send queue: a message whose first byte the transport holds is not dropped",
+          "[send_queue]") {
+  // Several frames in one entry, a batch as it lies, and payloads.
+  for (const Framing framing : {Framing::server, Framing::client, Framing::none}) {
+    for (const bool in_group : {false, true}) {
+      for (int taken = 0; taken < 3; ++taken) {
+        INFO("framing " << static_cast<int>(framing) << ", " << in_group << ", " << taken);
+        Loop loop;
+        WireConnection& a = loop.connect(framing);
+        Group group{loop.outbox};
+        group.join(a);
+        const std::size_t size = 4 + (framing == Framing::none     ? 0U
+                                      : framing == Framing::server ? 2U
+                                                                   : 6U);
+        for (const char* const line : {"one\n", "two\n", "tri\n"}) {
+          if (in_group) {
+            group.broadcast(text(line));
+          } else {
+            a.send(text(line));
+          }
+        }
+        a.wire->holds_next = true;
+        a.wire->room = size * static_cast<std::size_t>(taken);
+        loop.pass();
+        CHECK(a.discard_queue() == 2U - static_cast<unsigned>(taken));
+        CHECK(a.backlog() == size);
+        CHECK(a.discard_queue() == 0);
+        a.send(text("end\n"));
+        a.wire->holds_next = false;
+        a.unblock();
+        loop.pass();
+        Payloads expected{"one\n", "two\n", "tri\n"};
+        expected.resize(static_cast<std::size_t>(taken) + 1);
+        expected.emplace_back("end\n");
+        CHECK(a.wire->payloads() == expected);
+        CHECK(a.backlog() == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("send queue: an empty message without framing is nothing", "[send_queue]") {
   Loop loop;
   WireConnection& a = loop.connect(Framing::none);
