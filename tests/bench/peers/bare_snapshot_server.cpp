@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a snapshot to many sockets costs at least: one encoding, and one write(2) for each.
+// What a snapshot to many sockets costs at least: one encoding, and one write(2) for each; or one
+// send(2), which is a little cheaper on Linux.
 //
 // It knows no library and no rules: every request is upgraded with the one answer to the load
 // generator's key, and what arrives afterwards is thrown away. epoll tells only of new
@@ -39,7 +40,8 @@ constexpr std::string_view answer =
 
 class Server {
  public:
-  Server(std::uint16_t port, std::size_t size) : size_(size) {
+  Server(std::uint16_t port, std::size_t size, bool does_send)
+      : size_(size), does_send_(does_send) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -163,16 +165,21 @@ class Server {
                                 {muster_bench::payload_magic, 0, ticks_, muster_bench::now_ns()});
   }
 
+  ssize_t put(int fd, const Bytes& bytes) const {
+    return does_send_ ? ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : ::write(fd, bytes.data(), bytes.size());
+  }
+
   void tick() {
     ++ticks_;
     if (peers_.empty()) return;
     encode();
     for (Peer& peer : peers_) {
       if (!peer.rest.empty()) {
-        const auto count = ::write(peer.fd, peer.rest.data(), peer.rest.size());
+        const auto count = put(peer.fd, peer.rest);
         if (count > 0) peer.rest.erase(peer.rest.begin(), peer.rest.begin() + count);
       }
-      const auto count = peer.rest.empty() ? ::write(peer.fd, frame_.data(), frame_.size()) : -1;
+      const auto count = peer.rest.empty() ? put(peer.fd, frame_) : -1;
       if (count <= 0) {
         ++missed_;
         continue;
@@ -183,6 +190,7 @@ class Server {
   }
 
   std::size_t size_;
+  bool does_send_;
   int listener_ = -1;
   int epoll_ = -1;
   std::uint64_t ticks_ = 0;
@@ -195,15 +203,17 @@ class Server {
 
 }  // namespace
 
-// Options: --port N, --hz N, --size N.
+// Options: --port N, --hz N, --size N, --call write or send.
 int main(int argc, char** argv) {
   unsigned long port = 0;
   unsigned long hz = 20;
   unsigned long size = 64;
+  bool does_send = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view option = argv[i];
     const auto number = std::strtoul(argv[i + 1], nullptr, 10);
     if (option == "--port") port = number;
+    if (option == "--call") does_send = std::string_view{argv[i + 1]} == "send";
     if (option == "--hz") hz = std::clamp(number, 1UL, 1000UL);
     if (option == "--size") size = std::max<unsigned long>(number, muster_bench::min_payload_size);
   }
@@ -212,7 +222,7 @@ int main(int argc, char** argv) {
   ::sigaction(SIGTERM, &stop, nullptr);
   ::sigaction(SIGINT, &stop, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  Server server(static_cast<std::uint16_t>(port), size);
+  Server server(static_cast<std::uint16_t>(port), size, does_send);
   server.run(1'000'000'000u / hz);
   server.print();
 }
