@@ -171,7 +171,8 @@ inline muster::DialRequest board_dial(const std::string& origin, std::string_vie
 }
 
 /// The same over every transport. A `Side` has `origin`, `dialer()`, `outbox()`, `entropy`,
-/// `add(Service&)`, `remove(Service&)`, `now()` and `run_until(done)`.
+/// `add(Service&)`, `remove(Service&)`, `now()`,
+/// `run_until(done)`, and `tells_why`: whether a refusal's body is heard.
 ///
 /// Joins, refusals, inputs and snapshots, with version 2 and with the legacy protocol.
 template <class Side>
@@ -204,10 +205,14 @@ void play_board(Side& side, BoardServer& server) {
     CHECK(refused->handler.ended == Parting::refused);
     CHECK(refused->handler.joins == 0);
   }
-  CHECK(nobody.handler.text.find("AUTH_REQUIRED") != std::string::npos);
-  CHECK(lost.handler.text.find("SHARD_NOT_FOUND") != std::string::npos);
-  CHECK(thief.handler.text.find("UNAUTHORIZED") != std::string::npos);
-  CHECK(vague.handler.text.find("MISSING_SHARD") != std::string::npos);
+  // The body of a refusal is not what a WebSocket client hears, only its status.
+  const auto says = [](const Player& player, std::string_view code) {
+    return !Side::tells_why || player.handler.text.find(code) != std::string::npos;
+  };
+  CHECK(says(nobody, "AUTH_REQUIRED"));
+  CHECK(says(lost, "SHARD_NOT_FOUND"));
+  CHECK(says(thief, "UNAUTHORIZED"));
+  CHECK(says(vague, "MISSING_SHARD"));
 
   // One of each protocol in one shard.
   Player alice{side, "/shard/x?shard=one&v=2&format=binary", "tok-alice", Wire::v2};

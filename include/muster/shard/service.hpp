@@ -37,6 +37,9 @@ namespace muster::shard {
 ///
 /// Everything is decided before an upgrade is answered: who is refused gets a status and an error
 /// body, and clients that back off do so.
+///
+/// It serves SOE sessions (`soe::Endpoint`) as it is. A snapshot that lies in the session cannot be
+/// replaced by a newer one any more, so give `soe::Config::send_budget` room for two or three.
 /// @threads one loop per service
 class Service final : public muster::Service {
  public:

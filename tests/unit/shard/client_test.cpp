@@ -4,10 +4,12 @@
 #include <muster/memory/network.hpp>
 #include <muster/shard/client.hpp>
 
+#include "support/heap_count.hpp"
 #include "support/shard_players.hpp"
 #include "support/vectors.hpp"
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +43,7 @@ struct MemorySide {
     return done();
   }
 
+  static constexpr bool tells_why = true;
   std::string origin = "ws://shard.test";
   memory::Network network{1};
   SeededEntropy entropy{1};
@@ -376,3 +379,71 @@ TEST_CASE("shard client: a slow one gets the newest, and the others do not wait"
   CHECK(world.server.shard->stats().closed_slow == 1);
   world.network.remove(bob);
 }
+
+TEST_CASE("shard client: whatever the link does, each snapshot is what the server had", "[shard]") {
+  const auto seed = GENERATE(range(std::uint64_t{1}, std::uint64_t{7}));
+  CAPTURE(seed);
+  World world{{.latency = 80ms, .jitter = 70ms, .bytes_per_second = 4000, .window = 64}};
+  SeededEntropy chance{seed};
+  std::map<std::uint64_t, std::string> truth{{0, ".........."}};
+  world.server.shard->after_tick(
+      [&](const test::Board& board, std::uint64_t tick) { truth[tick] = board.cells; });
+  std::uint64_t compared = 0;
+  world.handler.when_snapshot = [&](time_point) {
+    CHECK(world.handler.board == truth.at(world.handler.ticks.back()));
+    ++compared;
+  };
+  Client& client = world.start();
+  int cuts = 0;
+  for (int i = 0; i < 1500; ++i) {
+    world.network.run_for(1ms * (10 + static_cast<int>(chance.next_u64() % 20)));
+    if (!client.is_joined()) continue;
+    const std::string input{static_cast<char>('0' + chance.next_u64() % 9), '=',
+                            static_cast<char>('a' + chance.next_u64() % 26)};
+    static_cast<void>(client.input(bytes(input)));
+    if (chance.next_u64() % 300 == 0 && world.server.shard->find("alice") != nullptr) {
+      world.network.cut(world.server_end());
+      ++cuts;
+    }
+  }
+  CHECK(compared > 300);
+  CHECK(client.stats().deltas > 200);
+  CHECK(client.stats().joins >= static_cast<std::uint64_t>(cuts));
+  CHECK(client.stats().malformed == 0);
+  CHECK(client.stats().resyncs == 0);
+  CHECK(world.server.shard->stats().frames_conflated > 0);
+}
+
+#if MUSTER_TEST_COUNTS_ALLOCATIONS
+
+TEST_CASE("shard client: a message allocates nothing once buffers have their size",
+          "[shard][memory]") {
+  ScriptWorld world;
+  world.greet();
+  world.handler.board.reserve(100);
+  world.handler.ticks.reserve(1000);
+  world.handler.acks.reserve(1000);
+  Connection& end = *world.network.peer_of(*world.script.end);
+  std::vector<std::byte> message;
+  const auto take = [&](const auto& said) {
+    message.clear();
+    v2::encode(said, message);
+    const int before = test::allocations;
+    world.client->on_message(end, {message}, world.now());
+    const int count = test::allocations - before;
+    REQUIRE(world.network.run_until_quiet());
+    return count;
+  };
+  take(v2::Full{1, bytes("..........")});
+  int count = 0;
+  for (std::uint64_t tick = 2; tick <= 300; ++tick) {
+    const int now = take(v2::Delta{tick, tick - 1, bytes("3x")}) +
+                    take(v2::InputAck{tick, std::nullopt, 0}) + take(v2::Unchanged{tick, tick - 1});
+    if (tick > 150) count += now;
+  }
+  CHECK(count == 0);
+  CHECK(world.client->stats().resyncs == 0);
+  CHECK(world.handler.ticks.size() > 500);
+}
+
+#endif
