@@ -2,6 +2,7 @@
 // muster-bot: plays against a server, checks every payload, and measures how long each takes.
 #include "options.hpp"
 #include "relay_bot.hpp"
+#include "shard_bot.hpp"
 
 #include <muster/asio/loop.hpp>
 #include <muster/asio/system_entropy.hpp>
@@ -33,6 +34,16 @@ void allow_many_descriptors() {
 #endif
 }
 
+std::unique_ptr<bot_program::Bot> make_bot(const bot_program::Options& options,
+                                           muster::asio::Loop& loop, muster::Dialer& dialer,
+                                           muster::Entropy& entropy) {
+  const auto done = [&context = loop.context()] { context.stop(); };
+  if (options.shard.empty()) {
+    return std::make_unique<bot_program::RelayBot>(options, loop, dialer, entropy, done);
+  }
+  return std::make_unique<bot_program::ShardBot>(options, loop, dialer, entropy, done);
+}
+
 int run(const bot_program::Options& options) {
   allow_many_descriptors();
   asio::io_context context{1};
@@ -40,7 +51,7 @@ int run(const bot_program::Options& options) {
   muster::asio::Loop loop{context};
   std::optional<muster::asio::WebSocketClient> client;
   client.emplace(loop, muster::websocket::Config{}, entropy);
-  bot_program::RelayBot bot{options, loop, *client, entropy, [&context] { context.stop(); }};
+  const std::unique_ptr<bot_program::Bot> bot = make_bot(options, loop, *client, entropy);
 
   asio::signal_set signals{context, SIGINT, SIGTERM};
   bool is_first = true;
@@ -48,16 +59,16 @@ int run(const bot_program::Options& options) {
     signals.async_wait([&](const std::error_code& error, int) {
       if (error) return;
       if (!std::exchange(is_first, false)) return context.stop();
-      bot.stop();
+      bot->stop();
       wait();
     });
   };
   wait();
 
-  bot.start();
+  bot->start();
   context.run();
   client.reset();
-  return bot.finish();
+  return bot->finish();
 }
 
 }  // namespace

@@ -11,15 +11,16 @@
 namespace bot_program {
 
 struct Options {
+  std::string shard{};  ///< empty: play against the relay
   std::string relay = "ws://127.0.0.1:8080/ws";
   std::string game = "demo";
   std::string room = "bot";
-  std::string name;              ///< of everybody, to show to others; empty: none
-  bool spectator = false;        ///< the players watch
-  std::uint32_t rooms = 1;       ///< 1 to 1000
-  std::uint32_t players = 20;    ///< in each room, 1 to 10,000
-  double rate = 20;              ///< updates per second of each host, 0 to 10,000
-  double rpc_rate = 5;           ///< actions per second of each player, 0 to 10,000
+  std::string name;            ///< of everybody, to show to others; empty: none
+  bool spectator = false;      ///< the players watch
+  std::uint32_t rooms = 1;     ///< 1 to 1000
+  std::uint32_t players = 20;  ///< in each room, 1 to 10,000
+  double rate = 20;     ///< updates per second of each host, inputs of each subscriber; 0 to 10,000
+  double rpc_rate = 5;  ///< actions per second of each player, 0 to 10,000
   std::uint32_t size = 64;       ///< bytes of each payload, 32 to 32,768
   double duration_seconds = 10;  ///< 0: until stopped
   bool json = false;

@@ -2,13 +2,13 @@
 // Hosts and players that send each other numbered payloads through a relay.
 #pragma once
 
+#include "bot.hpp"
 #include "options.hpp"
 #include "report.hpp"
 
 #include <muster/asio/loop.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
-#include <muster/service.hpp>
 #include <muster/time.hpp>
 
 #include <cstddef>
@@ -31,7 +31,7 @@ inline constexpr std::uint32_t max_payload_size = 32 * 1024;  ///< bytes
 /// Both ends of every path are in this process, so that one clock measures it and every payload can
 /// be compared with what was sent.
 /// @threads the loop's thread
-class RelayBot final : public muster::Service {
+class RelayBot final : public Bot {
  public:
   /// @param done   called once, when everybody has left
   RelayBot(const Options& options, muster::asio::Loop& loop, muster::Dialer& dialer,
@@ -40,13 +40,11 @@ class RelayBot final : public muster::Service {
   /// The dialer must be gone, so that no connection knows a member any more.
   ~RelayBot() override;
 
-  void start();
+  void start() override;
+  void stop() noexcept override { stop_wanted_ = true; }
 
-  /// Ends the run before its time; the summary follows.
-  void stop() noexcept { stop_wanted_ = true; }
-
-  /// Prints the summary. 0: every payload arrived once, whole and in order.
-  [[nodiscard]] int finish();
+  /// 0: every payload arrived once, whole and in order.
+  [[nodiscard]] int finish() override;
 
   void on_message(muster::Connection&, const muster::Message&, muster::time_point) override {}
   void advance(muster::time_point now) override;

@@ -16,15 +16,6 @@ namespace {
 // How many missing numbers of one sender are remembered.
 constexpr std::size_t max_missing = 4096;
 
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-  std::array<char, 1024> text;
-  std::va_list arguments;
-  va_start(arguments, pattern);
-  const int size = std::vsnprintf(text.data(), text.size(), pattern, arguments);
-  va_end(arguments);
-  return {text.data(), std::min(text.size() - 1, static_cast<std::size_t>(std::max(size, 0)))};
-}
-
 double milliseconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
 double microseconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
@@ -65,6 +56,15 @@ std::string json_object(const Flow& flow) {
 }
 
 }  // namespace
+
+std::string format(const char* pattern, ...) {
+  std::array<char, 1024> text;
+  std::va_list arguments;
+  va_start(arguments, pattern);
+  const int size = std::vsnprintf(text.data(), text.size(), pattern, arguments);
+  va_end(arguments);
+  return {text.data(), std::min(text.size() - 1, static_cast<std::size_t>(std::max(size, 0)))};
+}
 
 void Histogram::record(std::uint64_t nanoseconds) noexcept {
   ++slots_[slot_of(nanoseconds)];

@@ -12,6 +12,9 @@
 
 namespace bot_program {
 
+/// As printf, at most 1023 bytes.
+[[gnu::format(printf, 1, 2)]] [[nodiscard]] std::string format(const char* pattern, ...);
+
 /// Counts durations in slots whose width grows with the value, to about 3 %. Never allocates.
 class Histogram {
  public:
