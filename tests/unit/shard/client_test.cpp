@@ -6,8 +6,8 @@
 
 #include "support/heap_count.hpp"
 #include "support/shard_players.hpp"
-#include "support/vectors.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -412,6 +412,102 @@ TEST_CASE("shard client: whatever the link does, each snapshot is what the serve
   CHECK(client.stats().malformed == 0);
   CHECK(client.stats().resyncs == 0);
   CHECK(world.server.shard->stats().frames_conflated > 0);
+}
+
+TEST_CASE("shard client: what was known on a connection does not outlive it", "[shard]") {
+  ScriptWorld world{{.max_attempts = 2}};
+  for (int i = 0; i < 4; ++i) {  // attempts count from the last time that it was in the shard
+    CAPTURE(i);
+    REQUIRE(world.script.end != nullptr);
+    world.greet();
+    CHECK(world.client->tick() == 0);
+    CHECK_FALSE(world.client->clock().is_known());
+    world.script.acks.clear();
+    world.say(v2::Delta{11, 10, bytes("0A")});
+    CHECK(world.script.acks == std::vector<std::uint64_t>{0});
+    world.say(v2::Full{10, bytes("abcdefghij")}, v2::ClockReply{1, 1000, 10});
+    CHECK(world.client->clock().is_known());
+    world.network.cut(*world.script.end);
+    world.network.run_for(10s);  // longer than the longest wait
+  }
+  CHECK(world.handler.aways == std::vector(4, Parting::connection_lost));
+  CHECK_FALSE(world.handler.ended);
+}
+
+TEST_CASE("shard client: a snapshot too large to be kept is shown and not acknowledged",
+          "[shard]") {
+  ScriptWorld world{{.max_bases = 9}};
+  world.greet();
+  world.say(v2::Full{10, bytes("abcdefghij")});
+  CHECK(world.handler.board == "abcdefghij");
+  CHECK(world.script.acks.empty());
+  CHECK(world.client->input(bytes("x")));
+  REQUIRE(world.network.run_until_quiet());
+  REQUIRE(world.script.inputs.size() == 1);
+  CHECK(world.script.inputs[0].last_received_tick == 0);
+}
+
+TEST_CASE("shard client: a server may say anything in any order", "[shard]") {
+  SeededEntropy chance{5};
+  std::uint64_t shown = 0;
+  std::uint64_t ended = 0;
+  for (int life = 0; life < 300; ++life) {
+    ScriptWorld world{{.max_bases = 64}};
+    if (chance.next_u64() % 8 != 0) world.greet();
+    std::uint64_t event = 1;
+    for (int i = 0; i < 60 && world.script.end != nullptr; ++i) {
+      const auto some = [&](std::uint64_t below) { return chance.next_u64() % below; };
+      const std::string text(some(20), static_cast<char>('0' + some(10)));
+      std::vector<std::byte> said;
+      const std::uint64_t tick = some(50) == 0 ? chance.next_u64() : some(4) + i;
+      switch (some(8)) {
+        case 0:
+          v2::encode(v2::Full{tick, bytes(text)}, said);
+          break;
+        case 1:
+        case 2:
+          v2::encode(v2::Delta{tick, some(4) + i, bytes(text)}, said);
+          break;
+        case 3:
+          v2::encode(v2::Unchanged{tick, some(4) + i}, said);
+          break;
+        case 4:
+          v2::encode(v2::Event{some(30) == 0 ? event + 1 : event, bytes(text)}, said);
+          ++event;
+          break;
+        case 5:
+          v2::encode(v2::ClockReply{some(4), chance.next_u64() >> some(64), tick}, said);
+          break;
+        case 6:
+          v2::encode(v2::InputAck{tick, some(9), -5}, said);
+          break;
+        default:
+          v2::encode(v2::Nack{some(9), v2::NackCode::rate}, said);
+          break;
+      }
+      if (some(100) == 0) said[some(said.size())] ^= std::byte{0x80};
+      world.script.end->send({said});
+      REQUIRE(world.network.run_until_quiet());
+      static_cast<void>(world.client->input(bytes("x")));
+    }
+    shown += world.handler.ticks.size();
+    if (world.handler.ended) {
+      CHECK(world.handler.ended == Parting::protocol_error);
+      CHECK(world.script.code == 1002);
+      ++ended;
+    }
+    CHECK(world.handler.is_in_order());
+    // It acknowledges what it was sent, or asks anew; and never more often than there was reason.
+    for (const std::uint64_t tick : world.script.acks) {
+      const auto& ticks = world.handler.ticks;
+      CHECK((tick == 0 || std::find(ticks.begin(), ticks.end(), tick) != ticks.end()));
+    }
+    const auto asked = static_cast<std::uint64_t>(
+        std::count(world.script.acks.begin(), world.script.acks.end(), 0));
+    CHECK(asked <= world.client->stats().snapshots + 1);
+  }
+  CHECK(shown > 1000);
+  CHECK(ended > 50);
 }
 
 #if MUSTER_TEST_COUNTS_ALLOCATIONS
