@@ -46,6 +46,23 @@ bool is_picture(byte_view payload) noexcept {
   return in.ok() && in.is_at_end();
 }
 
+// What has changed: cell:u8, gone:u16 of 2 bytes each, bodies:u16 with a byte that says which
+// fields follow, shots:u16 of 8 bytes each.
+bool is_change(byte_view payload) noexcept {
+  muster::wire::ByteReader in{payload};
+  in.skip(1);
+  in.skip(std::size_t{in.u16_le()} * 2);
+  for (unsigned left = in.u16_le(); left > 0 && in.ok(); --left) {
+    in.skip(2);
+    const std::uint8_t fields = in.u8();
+    if (fields == 0 || fields > 31) return false;
+    for (const unsigned bit : {1U, 2U, 4U, 16U}) in.skip((fields & bit) != 0 ? 2 : 0);
+    in.skip((fields & 8U) != 0 ? 1 : 0);
+  }
+  in.skip(std::size_t{in.u16_le()} * 8);
+  return in.ok() && in.is_at_end();
+}
+
 }  // namespace
 
 void SnapshotAge::note_round_trip(std::uint64_t nanoseconds) noexcept {
@@ -149,6 +166,7 @@ class ShardBot::Seat final : public muster::Service {
   }
   void on(const v2::Delta& delta, time_point now) {
     ++bot_->tally_.deltas;
+    if (!is_change(delta.payload)) ++bot_->tally_.wrong;
     check_base(delta.base_tick);
     came(delta.tick, now);
   }

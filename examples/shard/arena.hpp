@@ -2,6 +2,8 @@
 // A small game for shards: bodies that move, shoot and are hit.
 #pragma once
 
+#include "picture.hpp"
+
 #include <muster/bytes.hpp>
 #include <muster/shard/format.hpp>
 #include <muster/shard/simulation.hpp>
@@ -78,17 +80,19 @@ class Arena {
   /// The cell of who asks, from 1; 0: it is not in the game yet, and is shown an empty arena.
   [[nodiscard]] std::uint64_t view_key(const muster::shard::Subscriber& who) const;
 
-  /// JSON, in units:
-  ///
-  ///     {"cell":37,"bodies":[{"n":1,"id":"ann","x":0,"y":0,"aim":0,"health":100,"score":0}],
-  ///      "shots":[{"by":1,"x":0,"y":0,"aim":0}]}
-  ///
-  /// Binary: cell:u8, bodies:u16 and so many times n:u16 x:u16 y:u16 aim:u16 health:u8 score:u16,
-  /// then shots:u16 and so many times by:u16 x:u16 y:u16 aim:u16. It has no ids: events tell them,
-  /// as JSON. `{"you":1,"width":65536,...}` begins, with the rules; `{"in":[[1,"ann",0]]}` names
-  /// players with their scores, `{"out":1}` says who left, and `{"down":2,"by":1,"score":1}` who
-  /// was put down.
+  /// As `Picture` says. Binary pictures have no ids: events tell them, as JSON.
+  /// `{"you":1,"width":65536,...}` begins, with the rules; `{"in":[[1,"ann",0]]}` names players
+  /// with their scores, `{"out":1}` says who left, and `{"down":2,"by":1,"score":1}` who was put
+  /// down.
   void encode(const muster::shard::View& view, std::vector<std::byte>& out) const;
+
+  using Snapshot = Picture;
+  [[nodiscard]] Picture snapshot(std::uint64_t view_key) const;
+  [[nodiscard]] static bool encode_delta(const Picture& base, const Picture& now,
+                                         muster::shard::Format format,
+                                         std::vector<std::byte>& out) {
+    return write_changes(base, now, format, out);
+  }
 
   [[nodiscard]] std::uint64_t hash() const noexcept;
 
@@ -140,8 +144,7 @@ class Arena {
   [[nodiscard]] bool fly(Shot& shot, muster::duration covered, muster::shard::Events& events);
   void hit(Body& body, const Shot& shot, muster::shard::Events& events);
   void introduce(muster::shard::Events& events);
-  void encode_json(std::uint64_t key, std::vector<std::byte>& out) const;
-  void encode_binary(std::uint64_t key, std::vector<std::byte>& out) const;
+  void draw(std::uint64_t key, Picture& picture) const;
 
   std::uint64_t dice_;
   std::vector<Body> bodies_;  // by number - 1
@@ -151,6 +154,7 @@ class Arena {
   muster::shard::SpatialGrid shots_near_;
   std::vector<std::uint64_t> newcomers_;  // handles, since the last step
   std::vector<std::uint16_t> gone_;
+  mutable Picture drawn_;  // only its memory is used again
 };
 
 /// Sine and cosine of an angle of 65536 to a turn, 16384 times as large.

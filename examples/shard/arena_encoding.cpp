@@ -3,13 +3,10 @@
 #include "arena.hpp"
 
 #include <muster/wire/byte_reader.hpp>
-#include <muster/wire/byte_writer.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -20,7 +17,6 @@ namespace {
 using muster::shard::Format;
 using muster::shard::SpatialGrid;
 using muster::wire::ByteReader;
-using muster::wire::ByteWriter;
 
 constexpr std::int32_t parts = 256;
 constexpr double full_turn = 6.283185307179586;
@@ -83,100 +79,46 @@ void visit_near(const SpatialGrid& grid, std::uint64_t key, Visit visit) {
   grid.for_each_around({middle(cell % Rules::cells), middle(cell / Rules::cells)}, 1, visit);
 }
 
-// Appends JSON, without anything in between.
-class JsonWriter {
- public:
-  explicit JsonWriter(std::vector<std::byte>& out) noexcept : out_(out) {}
-
-  JsonWriter& raw(std::string_view text) {
-    const auto bytes = muster::as_bytes(text);
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
-    return *this;
-  }
-  JsonWriter& number(std::int64_t value) {
-    std::array<char, 24> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    return raw({digits.data(), static_cast<std::size_t>(end - digits.data())});
-  }
-  // An id: it is valid UTF-8 and has no control characters.
-  JsonWriter& id(std::string_view text) {
-    raw("\"");
-    for (const char c : text) {
-      if (c == '"' || c == '\\') raw("\\");
-      raw({&c, 1});
-    }
-    return raw("\"");
-  }
-
- private:
-  std::vector<std::byte>& out_;
-};
-
 }  // namespace
 
 std::optional<Controls> Arena::decode(muster::byte_view bytes, Format format) {
   return format == Format::binary ? decode_binary(bytes) : decode_json(bytes);
 }
 
+void Arena::draw(std::uint64_t key, Picture& picture) const {
+  picture.cell = static_cast<std::uint8_t>(key);
+  std::size_t used = 0;
+  visit_near(bodies_near_, key, [&](std::uint32_t i) {
+    if (used == picture.bodies.size()) picture.bodies.emplace_back();
+    Picture::Body& shown = picture.bodies[used++];
+    const Body& body = bodies_[i];
+    shown.number = static_cast<std::uint16_t>(i + 1);
+    shown.x = units(body.at.x);
+    shown.y = units(body.at.y);
+    shown.aim = body.controls.aim;
+    shown.health = static_cast<std::uint8_t>(body.health);
+    shown.score = static_cast<std::uint16_t>(std::min<std::uint32_t>(body.score, 0xffff));
+    shown.id = body.id;
+  });
+  picture.bodies.resize(used);
+  std::sort(picture.bodies.begin(), picture.bodies.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  picture.shots.clear();
+  visit_near(shots_near_, key, [&](std::uint32_t i) {
+    const Shot& shot = shots_[i];
+    picture.shots.push_back({shot.number, units(shot.at.x), units(shot.at.y), shot.direction});
+  });
+}
+
+Picture Arena::snapshot(std::uint64_t view_key) const {
+  Picture picture;
+  draw(view_key, picture);
+  return picture;
+}
+
 void Arena::encode(const muster::shard::View& view, std::vector<std::byte>& out) const {
-  if (view.format == Format::binary) {
-    encode_binary(view.key, out);
-  } else {
-    encode_json(view.key, out);
-  }
-}
-
-void Arena::encode_json(std::uint64_t key, std::vector<std::byte>& out) const {
-  JsonWriter json{out};
-  json.raw(R"({"cell":)").number(static_cast<std::int64_t>(key)).raw(R"(,"bodies":[)");
-  const char* between = "";
-  visit_near(bodies_near_, key, [&](std::uint32_t i) {
-    const Body& body = bodies_[i];
-    json.raw(between).raw(R"({"n":)").number(i + 1).raw(R"(,"id":)").id(body.id);
-    json.raw(R"(,"x":)").number(units(body.at.x)).raw(R"(,"y":)").number(units(body.at.y));
-    json.raw(R"(,"aim":)").number(body.controls.aim).raw(R"(,"health":)").number(body.health);
-    json.raw(R"(,"score":)").number(body.score).raw("}");
-    between = ",";
-  });
-  json.raw(R"(],"shots":[)");
-  between = "";
-  visit_near(shots_near_, key, [&](std::uint32_t i) {
-    const Shot& shot = shots_[i];
-    json.raw(between).raw(R"({"by":)").number(shot.number).raw(R"(,"x":)");
-    json.number(units(shot.at.x)).raw(R"(,"y":)").number(units(shot.at.y));
-    json.raw(R"(,"aim":)").number(shot.direction).raw("}");
-    between = ",";
-  });
-  json.raw("]}");
-}
-
-// Eleven bytes for a body, eight for a shot; the least significant byte first.
-void Arena::encode_binary(std::uint64_t key, std::vector<std::byte>& out) const {
-  ByteWriter writer{out};
-  const auto count_of = [key](const SpatialGrid& grid) {
-    std::uint16_t count = 0;
-    visit_near(grid, key, [&count](std::uint32_t) { ++count; });
-    return count;
-  };
-  writer.u8(static_cast<std::uint8_t>(key));
-  writer.u16_le(count_of(bodies_near_));
-  visit_near(bodies_near_, key, [&](std::uint32_t i) {
-    const Body& body = bodies_[i];
-    writer.u16_le(static_cast<std::uint16_t>(i + 1));
-    writer.u16_le(units(body.at.x));
-    writer.u16_le(units(body.at.y));
-    writer.u16_le(body.controls.aim);
-    writer.u8(static_cast<std::uint8_t>(body.health));
-    writer.u16_le(static_cast<std::uint16_t>(std::min<std::uint32_t>(body.score, 0xffff)));
-  });
-  writer.u16_le(count_of(shots_near_));
-  visit_near(shots_near_, key, [&](std::uint32_t i) {
-    const Shot& shot = shots_[i];
-    writer.u16_le(shot.number);
-    writer.u16_le(units(shot.at.x));
-    writer.u16_le(units(shot.at.y));
-    writer.u16_le(shot.direction);
-  });
+  draw(view.key, drawn_);
+  write(drawn_, view.format, out);
 }
 
 }  // namespace shard_program

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -24,12 +25,13 @@ using muster::shard::View;
 using nlohmann::json;
 using shard_program::Arena;
 using shard_program::Controls;
+using shard_program::Picture;
 using shard_program::Rules;
 
 static_assert(muster::shard::Simulation<Arena>);
 static_assert(muster::shard::HasViewKey<Arena> && muster::shard::HasOnJoin<Arena> &&
               muster::shard::HasOnLeave<Arena> && muster::shard::HasFormats<Arena> &&
-              muster::shard::HasHash<Arena>);
+              muster::shard::HasDelta<Arena> && muster::shard::HasHash<Arena>);
 
 namespace {
 
@@ -338,6 +340,123 @@ TEST_CASE("arena: both encodings say the same", "[shard][arena]") {
   }
   CHECK(in.ok());
   CHECK(in.is_at_end());
+}
+
+namespace {
+
+// What a client makes of a picture and of what has changed since.
+
+void read_shots(muster::wire::ByteReader& in, Picture& picture) {
+  picture.shots.resize(in.u16_le());
+  for (Picture::Shot& shot : picture.shots) {
+    for (std::uint16_t* const field : {&shot.by, &shot.x, &shot.y, &shot.aim}) *field = in.u16_le();
+  }
+}
+
+void apply_binary(Picture& picture, const std::vector<std::byte>& changes) {
+  muster::wire::ByteReader in{changes};
+  picture.cell = in.u8();
+  for (int left = in.u16_le(); left > 0; --left) {
+    const std::uint16_t number = in.u16_le();
+    const auto is_gone = [number](const Picture::Body& body) { return body.number == number; };
+    REQUIRE(std::erase_if(picture.bodies, is_gone) == 1);
+  }
+  for (int left = in.u16_le(); left > 0; --left) {
+    const std::uint16_t number = in.u16_le();
+    auto at = std::find_if(picture.bodies.begin(), picture.bodies.end(),
+                           [number](const Picture::Body& body) { return body.number >= number; });
+    if (at == picture.bodies.end() || at->number != number) {
+      at = picture.bodies.insert(at, Picture::Body{.number = number});
+    }
+    const std::uint8_t fields = in.u8();
+    CHECK(fields != 0);
+    if ((fields & 1U) != 0) at->x = in.u16_le();
+    if ((fields & 2U) != 0) at->y = in.u16_le();
+    if ((fields & 4U) != 0) at->aim = in.u16_le();
+    if ((fields & 8U) != 0) at->health = in.u8();
+    if ((fields & 16U) != 0) at->score = in.u16_le();
+  }
+  read_shots(in, picture);
+  REQUIRE(in.ok());
+  REQUIRE(in.is_at_end());
+}
+
+json apply_json(json picture, const json& changes) {
+  picture["cell"] = changes["cell"];
+  picture["shots"] = changes["shots"];
+  std::map<int, json> bodies;
+  for (const json& body : picture["bodies"]) bodies[body["n"]] = body;
+  for (const json& number : changes["gone"]) REQUIRE(bodies.erase(number) == 1);
+  for (const json& body : changes["bodies"]) bodies[body["n"]] = body;
+  picture["bodies"] = json::array();
+  for (const auto& [number, body] : bodies) picture["bodies"].push_back(body);
+  return picture;
+}
+
+json whole(const Picture& picture) {
+  std::vector<std::byte> out;
+  write(picture, Format::json, out);
+  return json::parse(muster::as_text(out));
+}
+
+}  // namespace
+
+TEST_CASE("arena: what has changed makes one picture of another", "[shard][arena]") {
+  World world;
+  for (int i = 0; i < 40; ++i) world.join("p" + std::to_string(i));
+  world.step();
+  std::uint64_t dice = 5;
+  constexpr std::uint64_t key = 28;
+  Picture base = world.arena.snapshot(key);
+  CHECK(base.bodies.size() == 40);
+  std::size_t smaller = 0;
+  for (int round = 0; round < 300; ++round) {
+    for (int steps = 0; steps < 1 + round % 7; ++steps) {
+      dice = dice * 6364136223846793005U + 1442695040888963407U;
+      const auto roll = static_cast<std::uint32_t>(dice >> 33U);
+      const std::string id = "p" + std::to_string(roll % 40);
+      if (roll % 23 == 0) {
+        world.leave(id);
+        world.join(id + "'");
+        world.handles[id] = world.handles[id + "'"];
+      }
+      world.hold(id, {.x = static_cast<std::int8_t>(roll >> 8U & 0x7fU),
+                      .aim = static_cast<std::uint16_t>(roll >> 3U),
+                      .fire = (roll & 0x10U) != 0});
+      world.step();
+    }
+    const Picture now = world.arena.snapshot(key);
+    std::vector<std::byte> changes;
+    if (!Arena::encode_delta(base, now, Format::binary, changes)) {
+      CHECK(base == now);
+      CHECK(changes.empty());
+      continue;
+    }
+    Picture made = base;
+    apply_binary(made, changes);
+    for (std::size_t i = 0; i < made.bodies.size(); ++i) made.bodies[i].id = now.bodies.at(i).id;
+    CHECK(made == now);
+    std::vector<std::byte> all;
+    write(now, Format::binary, all);
+    if (changes.size() < all.size()) ++smaller;
+
+    changes.clear();
+    CHECK(Arena::encode_delta(base, now, Format::json, changes));
+    CHECK(apply_json(whole(base), json::parse(muster::as_text(changes))) == whole(now));
+    base = now;
+  }
+  CHECK(smaller > 250);
+}
+
+TEST_CASE("arena: nothing has changed where nobody does anything", "[shard][arena]") {
+  World world;
+  world.join("ann");
+  world.step();
+  const Picture base = world.arena.snapshot(28);
+  world.step(10);
+  std::vector<std::byte> changes;
+  CHECK_FALSE(Arena::encode_delta(base, world.arena.snapshot(28), Format::binary, changes));
+  CHECK(changes.empty());
 }
 
 TEST_CASE("arena: an id with the characters of JSON stays what it is", "[shard][arena]") {

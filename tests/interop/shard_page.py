@@ -76,8 +76,8 @@ def play(browser, program, shard, shots):
     # Ticks come as often as the server says, latency is known, bytes are counted.
     for handle in (first, second):
         seen = wait_for(handle, "the rate of the ticks", lambda s: 25 <= s["rate"] <= 35)
-        assert 0 <= seen["latency"] < 1000 and seen["bytes"] > 500, seen
-        assert 0 < seen["target"] - seen["tick"] < 20, seen
+        assert 0 <= seen["latency"] < 1000 and seen["bytes"] > 100, seen
+        wait_for(handle, "inputs ahead of the pictures", lambda s: 0 < s["target"] - s["tick"] < 20)
 
     # One moves: the other sees it, and the prediction was right all the time.
     for mover, watcher, number, code, axis, sign in (
@@ -104,7 +104,9 @@ def play(browser, program, shard, shots):
         assert after["unacked"] < 20, after
     for handle in (first, second):
         seen = seen_by(handle)
-        assert seen["worst"] < 1500, seen
+        print(f"{seen['corrections']} corrections of the prediction, by {seen['worst']:.0f} units at most")
+        # An input that came late costs one; a page that walks at another speed has one each tick.
+        assert seen["corrections"] <= 10, seen
 
     # A click fires where the mouse points: the other is put down in the end, and scores count.
     browser.use(first)
