@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // muster-bot: plays against a server, checks every payload, and measures how long each takes.
+#include "../descriptors.hpp"
 #include "options.hpp"
 #include "relay_bot.hpp"
 #include "shard_bot.hpp"
@@ -18,21 +19,7 @@
 #include <string>
 #include <vector>
 
-#if __has_include(<sys/resource.h>)
-#include <sys/resource.h>
-#endif
-
 namespace {
-
-// Every member is a descriptor, and the usual limit of 1024 is soft.
-void allow_many_descriptors() {
-#if __has_include(<sys/resource.h>)
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-#endif
-}
 
 std::unique_ptr<bot_program::Bot> make_bot(const bot_program::Options& options,
                                            muster::asio::Loop& loop, muster::Dialer& dialer,
@@ -45,7 +32,7 @@ std::unique_ptr<bot_program::Bot> make_bot(const bot_program::Options& options,
 }
 
 int run(const bot_program::Options& options) {
-  allow_many_descriptors();
+  examples::allow_many_descriptors();
   asio::io_context context{1};
   muster::asio::SystemEntropy entropy;
   muster::asio::Loop loop{context};

@@ -2,13 +2,13 @@
 // The command line, with CLI11.
 #include "options.hpp"
 
+#include "../command_line.hpp"
+
 #include "relay_bot.hpp"
 
 #include <muster/relay/extension.hpp>
 #include <muster/url.hpp>
 #include <muster/version.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <vector>
 
@@ -94,18 +94,7 @@ Invocation parse_options(std::span<const std::string> arguments) {
   const auto mistake = [](const std::string& sentence) {
     return Invocation{.status = 2, .text = "muster-bot: " + sentence};
   };
-  try {
-    // CLI11 takes them from the back.
-    app.parse(std::vector<std::string>{arguments.rbegin(), arguments.rend()});
-  } catch (const CLI::CallForHelp&) {
-    std::string help = app.help();
-    while (!help.empty() && help.back() == '\n') help.pop_back();
-    return {.text = help};
-  } catch (const CLI::CallForVersion& version) {
-    return {.text = version.what()};
-  } catch (const CLI::ParseError& error) {
-    return mistake(std::string{error.what()} + "; --help says what is allowed");
-  }
+  if (auto ended = examples::read_command_line<Invocation>(app, arguments)) return *ended;
   // Without a value CLI11 gives an empty one, in a notation of its own.
   if (relay_option->count() > 0 && !relay.empty() && relay != "{}") options.relay = relay;
   const auto url = muster::parse_url(options.relay);

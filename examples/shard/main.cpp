@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // muster-shard: a small arena game in simulation shards, and a page to play it.
+#include "../descriptors.hpp"
 #include "options.hpp"
 #include "server.hpp"
 
@@ -16,21 +17,7 @@
 #include <string>
 #include <vector>
 
-#if __has_include(<sys/resource.h>)
-#include <sys/resource.h>
-#endif
-
 namespace {
-
-// Every player is a descriptor, and the usual limit of 1024 is soft.
-void allow_many_descriptors() {
-#if __has_include(<sys/resource.h>)
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-#endif
-}
 
 void introduce(const shard_program::Options& options, const shard_program::Server& server) {
   std::cout << "muster-shard listens on " << server.url() << "\npage: " << server.page_url()
@@ -50,7 +37,7 @@ void introduce(const shard_program::Options& options, const shard_program::Serve
 }
 
 int run(const shard_program::Options& options) {
-  allow_many_descriptors();
+  examples::allow_many_descriptors();
   asio::io_context context{1};
   muster::asio::Loop::Config config;
   config.backend = options.backend;

@@ -2,10 +2,10 @@
 // The command line, with CLI11.
 #include "options.hpp"
 
+#include "../command_line.hpp"
+
 #include <muster/shard/id.hpp>
 #include <muster/version.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <set>
 #include <utility>
@@ -67,18 +67,7 @@ Invocation parse_options(std::span<const std::string> arguments) {
   const auto mistake = [](const std::string& sentence) {
     return Invocation{.status = 2, .text = "muster-shard: " + sentence};
   };
-  try {
-    // CLI11 takes them from the back.
-    app.parse(std::vector<std::string>{arguments.rbegin(), arguments.rend()});
-  } catch (const CLI::CallForHelp&) {
-    std::string help = app.help();
-    while (!help.empty() && help.back() == '\n') help.pop_back();
-    return {.text = help};
-  } catch (const CLI::CallForVersion& version) {
-    return {.text = version.what()};
-  } catch (const CLI::ParseError& error) {
-    return mistake(std::string{error.what()} + "; --help says what is allowed");
-  }
+  if (auto ended = examples::read_command_line<Invocation>(app, arguments)) return *ended;
   if (!shards.empty()) options.shards = std::move(shards);
   if (options.shards.size() > max_shards) return mistake("--shard may be said 1000 times");
   std::set<std::string_view> known;

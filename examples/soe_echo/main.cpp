@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // muster-soe-echo: messages there and back over SOE, every one checked.
+#include "../descriptors.hpp"
 #include "carrier.hpp"
 #include "client.hpp"
 #include "link_run.hpp"
@@ -23,26 +24,12 @@
 #include <string>
 #include <vector>
 
-#if __has_include(<sys/resource.h>)
-#include <sys/resource.h>
-#endif
-
 namespace {
 
 using namespace std::chrono_literals;
 using soe_echo::Carrier;
 using soe_echo::Client;
 using soe_echo::Options;
-
-// Every session of a client has a descriptor, and the usual limit of 1024 is soft.
-void allow_many_descriptors() {
-#if __has_include(<sys/resource.h>)
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-#endif
-}
 
 class SocketCarrier final : public Carrier {
  public:
@@ -240,7 +227,7 @@ int run_server(const Options& options) {
 }
 
 int run_client(const Options& options) {
-  allow_many_descriptors();
+  examples::allow_many_descriptors();
   asio::io_context context{1};
   muster::asio::Loop loop{context};
   muster::asio::SystemEntropy entropy;

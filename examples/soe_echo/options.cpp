@@ -2,11 +2,11 @@
 // The command line, with CLI11.
 #include "options.hpp"
 
+#include "../command_line.hpp"
+
 #include "message.hpp"
 
 #include <muster/version.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -132,18 +132,7 @@ Invocation parse_options(std::span<const std::string> arguments) {
   const auto mistake = [](const std::string& sentence) {
     return Invocation{.status = 2, .text = "muster-soe-echo: " + sentence};
   };
-  try {
-    // CLI11 takes them from the back.
-    app.parse(std::vector<std::string>{arguments.rbegin(), arguments.rend()});
-  } catch (const CLI::CallForHelp&) {
-    std::string help = app.help();
-    while (!help.empty() && help.back() == '\n') help.pop_back();
-    return {.text = help};
-  } catch (const CLI::CallForVersion& version) {
-    return {.text = version.what()};
-  } catch (const CLI::ParseError& error) {
-    return mistake(std::string{error.what()} + "; --help says what is allowed");
-  }
+  if (auto ended = examples::read_command_line<Invocation>(app, arguments)) return *ended;
 
   const std::size_t link_words =
       loss_option->count() + rtt_option->count() + seed_option->count() + fast_option->count();

@@ -60,6 +60,7 @@
 #include <muster/shard/area.hpp>
 #include <muster/shard/authenticator.hpp>
 #include <muster/shard/client.hpp>
+#include <muster/shard/close_code.hpp>
 #include <muster/shard/credentials.hpp>
 #include <muster/shard/delta_history.hpp>
 #include <muster/shard/envelope.hpp>

@@ -4,6 +4,7 @@
 
 #include <muster/error.hpp>
 #include <muster/outbox.hpp>
+#include <muster/shard/close_code.hpp>
 #include <muster/shard/v2_message.hpp>
 
 #include <algorithm>
@@ -19,12 +20,6 @@ using namespace std::chrono_literals;
 // The slots of a connection in which only the newest waits (`Delivery::latest`).
 constexpr std::uint32_t snapshot_slot = 1;
 constexpr std::uint32_t acknowledgement_slot = 2;
-
-// Close codes (RFC 6455 section 7.4.1), and one of our own.
-constexpr std::uint16_t code_finished = 1000;
-constexpr std::uint16_t code_draining = 1001;
-constexpr std::uint16_t code_try_again = 1013;
-constexpr std::uint16_t code_replaced = 4409;
 
 // What exceeds the rate is dropped; who does nothing else for so long is closed.
 constexpr duration flood_tolerance = 10s;
@@ -137,17 +132,17 @@ Subscription& AnyShard::reserve(Subscriber who, Wire wire, Format format) {
 
 bool AnyShard::begin(Subscription& subscription, Connection& connection, time_point now) {
   if (!is_running()) {
-    connection.close(CloseReason::refused, code_try_again, "shard is stopped");
+    connection.close(CloseReason::refused, close_code::try_again, "shard is stopped");
     return false;
   }
   const auto same = by_id_.equal_range(subscription.who.id);
   if (same.first != same.second && config_.duplicates == Duplicates::reject) {
-    connection.close(CloseReason::refused, code_try_again, "subscriber id is taken");
+    connection.close(CloseReason::refused, close_code::try_again, "subscriber id is taken");
     return false;
   }
   if (config_.duplicates == Duplicates::replace) {
     for (auto at = same.first; at != same.second; ++at) {
-      close(*at->second, CloseReason::superseded, code_replaced, "replaced");
+      close(*at->second, CloseReason::superseded, close_code::replaced, "replaced");
     }
   }
   subscription.connection = &connection;
@@ -307,7 +302,7 @@ void AnyShard::send_event(Subscription& to, byte_view event, time_point) {
   if (to.connection->backlog() + words_.size() > config_.max_events + snapshots ||
       to.connection->send({words_}) != SendStatus::queued) {
     ++stats_.closed_slow;
-    close(to, CloseReason::too_slow, code_try_again, "too slow");
+    close(to, CloseReason::too_slow, close_code::try_again, "too slow");
     return;
   }
   ++to.next_event;
@@ -338,7 +333,7 @@ void AnyShard::send_snapshot(Subscription& to, const Frame& frame, time_point no
     to.stuck_since = now;
   } else if (now - to.stuck_since >= config_.write_timeout) {
     ++stats_.closed_slow;
-    close(to, CloseReason::too_slow, code_try_again, "too slow");
+    close(to, CloseReason::too_slow, close_code::try_again, "too slow");
   }
 }
 
@@ -372,9 +367,9 @@ void AnyShard::end(Ending how, time_point) {
     std::string_view text;
   };
   const auto words = [how]() -> Words {
-    if (how == Ending::finished) return {CloseReason::finished, code_finished, "finished"};
-    if (how == Ending::draining) return {CloseReason::draining, code_draining, "draining"};
-    return {CloseReason::room_closed, code_try_again, "shard is stopped"};
+    if (how == Ending::finished) return {CloseReason::finished, close_code::finished, "finished"};
+    if (how == Ending::draining) return {CloseReason::draining, close_code::draining, "draining"};
+    return {CloseReason::room_closed, close_code::try_again, "shard is stopped"};
   }();
   for (const auto& subscription : subscriptions_) {
     close(*subscription, words.reason, words.code, words.text);

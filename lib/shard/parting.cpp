@@ -2,6 +2,8 @@
 // The table of what passes and what is final.
 #include <muster/shard/parting.hpp>
 
+#include <muster/shard/close_code.hpp>
+
 #include <array>
 
 namespace muster::shard {
@@ -37,9 +39,9 @@ Parting by_close_code(std::uint16_t code, bool joined) noexcept {
       return Parting::protocol_error;
     case 1008:
       return joined ? Parting::kicked : Parting::refused;
-    case 4401:
+    case close_code::revoked:
       return Parting::revoked;
-    case 4409:
+    case close_code::replaced:
       return Parting::replaced;
     default:
       return Parting::refused;

@@ -3,6 +3,7 @@
 #include <muster/shard/service.hpp>
 
 #include <muster/outbox.hpp>
+#include <muster/shard/close_code.hpp>
 #include <muster/shard/credentials.hpp>
 #include <muster/shard/v2_message.hpp>
 
@@ -21,10 +22,6 @@ using namespace std::chrono_literals;
 
 // A connection's context is its subscription; or its `Arrival` with this bit, until it has opened.
 constexpr std::uintptr_t arrival_bit = 1;
-
-constexpr std::uint16_t code_policy = 1008;
-constexpr std::uint16_t code_try_again = 1013;
-constexpr std::uint16_t code_revoked = 4401;
 
 // Beside the shard's own slots of a connection (`Delivery::latest`).
 constexpr std::uint32_t clock_slot = 3;
@@ -170,9 +167,9 @@ bool Service::has_presented_ticket(Ask& ask, std::string_view token, time_point 
   const CheckedTicket checked = signer_->check(token, ask.shard, unix_now);
   if (checked.verdict == TicketVerdict::bad) return false;
   if (!checked) {
-    refuse(ask,
-           {ErrorCode::unauthorized,
-            "unauthorized: the ticket is " + std::string{to_string(checked.verdict)}, code_policy});
+    refuse(ask, {ErrorCode::unauthorized,
+                 "unauthorized: the ticket is " + std::string{to_string(checked.verdict)},
+                 close_code::policy});
     return true;
   }
   // Who finds no shard keeps the ticket.
@@ -180,7 +177,7 @@ bool Service::has_presented_ticket(Ask& ask, std::string_view token, time_point 
   if (shard != nullptr && matchmaker_ != nullptr && shard->is_running() &&
       matchmaker_->claim(checked.ticket, now)) {
     refuse(ask, {ErrorCode::unauthorized, "unauthorized: the ticket has been used, or given up",
-                 code_policy});
+                 close_code::policy});
     return true;
   }
   join(ask, Identity{.user = checked.ticket.sid}, now);
@@ -236,21 +233,21 @@ Service::Refusal Service::refusal_of(const Ask& ask, const JoinCheck& check) {
   switch (check.refusal) {
     case JoinRefusal::needs_account:
       return {ErrorCode::auth_required, is_stream ? "" : "unauthorized: " + check.reason,
-              code_policy};
+              close_code::policy};
     case JoinRefusal::wrong_id:
     case JoinRefusal::unauthorized:
-      return {ErrorCode::unauthorized, "unauthorized: " + check.reason, code_policy};
+      return {ErrorCode::unauthorized, "unauthorized: " + check.reason, close_code::policy};
     case JoinRefusal::stopped:
       return {is_stream ? ErrorCode::subscribe_failed : ErrorCode::shard_stopped,
-              "shard is stopped", code_try_again};
+              "shard is stopped", close_code::try_again};
     case JoinRefusal::full:
       return {is_stream ? ErrorCode::subscribe_failed : ErrorCode::shard_full,
-              "shard is at max subscribers", code_try_again};
+              "shard is at max subscribers", close_code::try_again};
     case JoinRefusal::duplicate:
     case JoinRefusal::none:
       break;
   }
-  return {ErrorCode::sid_in_use, {}, code_try_again};
+  return {ErrorCode::sid_in_use, {}, close_code::try_again};
 }
 
 std::string Service::guest_id() {
@@ -303,7 +300,7 @@ bool Service::accept(Ask& ask, std::list<Arrival>::iterator arrival) {
 void Service::on_open(Connection& connection, time_point now) {
   Arrival* const arrival = arrival_of(connection);
   if (arrival == nullptr) {  // nobody decided about it
-    connection.close(CloseReason::refused, code_policy, "no shard");
+    connection.close(CloseReason::refused, close_code::policy, "no shard");
     return;
   }
   const Arrival known = std::move(*arrival);
@@ -316,7 +313,7 @@ void Service::on_open(Connection& connection, time_point now) {
   AnyShard* const shard = registry_->find(known.shard);
   Subscription* const subscription = shard == nullptr ? nullptr : shard->find(known.handle);
   if (subscription == nullptr) {
-    connection.close(CloseReason::refused, code_try_again, "shard is stopped");
+    connection.close(CloseReason::refused, close_code::try_again, "shard is stopped");
     return;
   }
   connection.limit_receive(config_.max_message);
@@ -348,7 +345,7 @@ void Service::on_message(Connection& connection, const Message& message, time_po
   Subscription* const from = subscription_of(connection);
   if (from == nullptr || !connection.is_open()) return;
   if (message.bytes.size() > config_.max_message) {  // not every transport knows the exact limit
-    connection.close(CloseReason::too_large, 1009, "message too large");
+    connection.close(CloseReason::too_large, close_code::too_large, "message too large");
     return;
   }
   if (from->wire == Wire::v2) {
@@ -362,7 +359,8 @@ void Service::receive_v2(Subscription& from, const Message& message, time_point 
   const auto decoded = v2::decode_client_message(message.bytes);
   if (message.kind != MessageKind::binary || !decoded) {
     ++stats_.bad_messages;
-    AnyShard::close(from, CloseReason::protocol_error, 1007, "not a message of version 2");
+    AnyShard::close(from, CloseReason::protocol_error, close_code::malformed,
+                    "not a message of version 2");
     return;
   }
   AnyShard& shard = *from.shard;
@@ -390,7 +388,7 @@ void Service::take_input(Subscription& from, const v2::Input& input, time_point 
   words_.clear();
   v2::encode(v2::Nack{input.client_seq, nack_of(result.verdict)}, words_);
   if (from.connection->send({words_}) != SendStatus::queued) {
-    AnyShard::close(from, CloseReason::too_slow, code_try_again, "too slow");
+    AnyShard::close(from, CloseReason::too_slow, close_code::try_again, "too slow");
   }
 }
 
@@ -407,7 +405,7 @@ void Service::receive_legacy(Subscription& from, const Message& message, time_po
 
 void Service::close_flooding(Subscription& from) {
   ++stats_.closed_flooding;
-  AnyShard::close(from, CloseReason::kicked, code_policy, "too many inputs");
+  AnyShard::close(from, CloseReason::kicked, close_code::policy, "too many inputs");
 }
 
 // Sessions that hold no more.
@@ -426,7 +424,7 @@ bool Service::close_revoked(const Watched& watched) {
   Subscription* const subscription = subscription_of(*connection);
   if (subscription == nullptr) return false;
   ++stats_.closed_revoked;
-  AnyShard::close(*subscription, CloseReason::kicked, code_revoked, "session revoked");
+  AnyShard::close(*subscription, CloseReason::kicked, close_code::revoked, "session revoked");
   return true;
 }
 

@@ -2,24 +2,12 @@
 // What connections cost in memory: nothing in steady state, and little more than their budget when
 // slow.
 #include "support/catch.hpp"
+#include "support/heap_count.hpp"
 #include "support/wire_connection.hpp"
 
 #include <malloc.h>
 #include <cstdlib>
 #include <new>
-
-// Sanitizers bring an allocator of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef MUSTER_TEST_COUNTS_ALLOCATIONS
-#define MUSTER_TEST_COUNTS_ALLOCATIONS 1
-#endif
 
 namespace {
 
