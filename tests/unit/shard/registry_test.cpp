@@ -6,6 +6,7 @@
 #include "support/shard_world.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -84,7 +85,7 @@ TEST_CASE("shard defect 16: one that is replaced is ended, and not split in two"
   } joiner;
   memory::Network network{1};
   joiner.shard = *registry.insert("one", make(), network.now());
-  Connection& end = network.connect(clients, joiner);
+  const std::uint32_t index = network.connect(clients, joiner).id().index;
   REQUIRE(network.run_until_quiet());
   Connection* const server_end = joiner.shard->find("a")->connection;
   AnyShard& fresh = **registry.replace("one", make(), network.now());
@@ -93,7 +94,7 @@ TEST_CASE("shard defect 16: one that is replaced is ended, and not split in two"
   CHECK_FALSE(server_end->is_open());
   CHECK(server_end->context<void>() == nullptr);
   REQUIRE(network.run_until_quiet());
-  CHECK(clients.clients[end.id().index].closed.code == 1013);
+  CHECK(clients.clients[index].closed.code == 1013);
 }
 
 TEST_CASE("shard registry: one that has ended lingers, and then goes by itself", "[shard]") {
