@@ -92,6 +92,14 @@ class ShardFront {
     };
   }
 
+  /// Ends the connections while those who are told of it are there.
+  ~ShardFront() {
+    world.endpoint.abandon_all();
+    world.run();
+  }
+  ShardFront(const ShardFront&) = delete;
+  ShardFront& operator=(const ShardFront&) = delete;
+
   Shard& add(const std::string& id, const Shard::Config& config) {
     auto made = std::make_unique<Shard>(config, Recorder{}, world.now);
     Shard& shard = *made;
