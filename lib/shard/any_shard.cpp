@@ -85,9 +85,13 @@ AnyShard::AnyShard(const Config& config, time_point now)
   if (config.hz != 0) clock_.emplace(config.hz, config.catch_up, now);
 }
 
+// By their ids: a transport that has gone already may have taken connections along.
 AnyShard::~AnyShard() {
+  if (outbox_ == nullptr) return;
   for (const auto& subscription : subscriptions_) {
-    if (subscription->connection != nullptr) subscription->connection->set_context(nullptr);
+    if (Connection* const connection = outbox_->find(subscription->connection_id)) {
+      connection->set_context(nullptr);
+    }
   }
 }
 
@@ -145,7 +149,9 @@ bool AnyShard::begin(Subscription& subscription, Connection& connection, time_po
       close(*at->second, CloseReason::superseded, close_code::replaced, "replaced");
     }
   }
+  outbox_ = &connection.outbox();
   subscription.connection = &connection;
+  subscription.connection_id = connection.id();
   subscription.written = connection.written();
   by_id_.emplace(subscription.who.id, &subscription);
   ++attached_;
@@ -160,6 +166,7 @@ void AnyShard::detach(Subscription& subscription, time_point now) noexcept {
   --places_;
   if (subscription.connection == nullptr) return;
   subscription.connection = nullptr;
+  subscription.connection_id = {};
   const auto same = by_id_.equal_range(subscription.who.id);
   for (auto at = same.first; at != same.second; ++at) {
     if (at->second != &subscription) continue;

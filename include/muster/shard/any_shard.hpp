@@ -136,7 +136,7 @@ class AnyShard {
   AnyShard(const AnyShard&) = delete;
   AnyShard& operator=(const AnyShard&) = delete;
 
-  /// Connections that are still there lose their context.
+  /// Connections that are still there lose their context; their outbox must be there.
   virtual ~AnyShard();
 
   // Subscribers come and go.
@@ -286,6 +286,7 @@ class AnyShard {
   std::uint64_t next_handle_ = 1;
   std::uint64_t next_input_ = 1;
   Owner* owner_ = nullptr;
+  Outbox* outbox_ = nullptr;  // of all its connections; null: there was none
 };
 
 }  // namespace muster::shard

@@ -29,6 +29,7 @@ struct Subscription {
   AnyShard* shard = nullptr;
   Connection* connection = nullptr;  ///< null before it has opened, and once it has gone
   std::uint64_t session = 0;         ///< that let it in; 0: none
+  ConnectionId connection_id{};
   Wire wire = Wire::legacy;
   Format format = Format::json;
   bool has_left = false;          ///< its connection is gone; what it sent is still applied
