@@ -101,7 +101,7 @@ class Engine::Impl {
   std::uint32_t answer_request(const Request& request, const Admission& admission, time_point now) {
     if (admission.verdict != Admission::Verdict::accept) resources_.count(Drop::not_admitted);
     if (admission.verdict == Admission::Verdict::drop) return request.slot;
-    HalfOpen made = half_open_of(request, admission, now);
+    HalfOpen made{request, admission, resources_, now};
     std::uint32_t at = request.slot;
     if (at != none && slots_[at].kind != Slot::Kind::ended) {  // who admits may have ended it
       // What is there stays until the client proves that it has the new response.
@@ -334,25 +334,6 @@ class Engine::Impl {
   }
 
   // Requests.
-
-  HalfOpen half_open_of(const Request& request, const Admission& admission, time_point now) {
-    HalfOpen made;
-    made.negotiated = {.session_id = request.session_id,
-                       .crc_seed = resources_.random_u32(),
-                       .crc_length = resources_.config.crc_length,
-                       .compression = resources_.config.compression,
-                       .udp_length = request.udp_length,
-                       .receive_window = request.receive_window};
-    made.expires = now + resources_.config.half_open_timeout;
-    if (admission.verdict == Admission::Verdict::refuse) {
-      made.refusal = admission.reason;
-    } else if (!admission.encryption_key) {
-      if (resources_.cipher) made.cipher = std::make_unique<Rc4>(*resources_.cipher);
-    } else if (Rc4::is_valid_key(*admission.encryption_key)) {
-      made.cipher = std::make_unique<Rc4>(*admission.encryption_key);
-    }
-    return made;
-  }
 
   // The same request again gets the same response.
   bool answer_again(Slot& slot, std::uint32_t session_id) {

@@ -8,6 +8,24 @@
 
 namespace muster::soe {
 
+HalfOpen::HalfOpen(const Engine::Request& request, const Admission& admission, Resources& resources,
+                   time_point now)
+    : negotiated{.session_id = request.session_id,
+                 .crc_seed = resources.random_u32(),
+                 .crc_length = resources.config.crc_length,
+                 .compression = resources.config.compression,
+                 .udp_length = request.udp_length,
+                 .receive_window = request.receive_window},
+      expires(now + resources.config.half_open_timeout) {
+  if (admission.verdict == Admission::Verdict::refuse) {
+    refusal = admission.reason;
+  } else if (!admission.encryption_key) {
+    if (resources.cipher) cipher = std::make_unique<Rc4>(*resources.cipher);
+  } else if (Rc4::is_valid_key(*admission.encryption_key)) {
+    cipher = std::make_unique<Rc4>(*admission.encryption_key);
+  }
+}
+
 void HalfOpen::respond(Outgoing& outgoing, std::uint32_t at, const Config& own) const {
   outgoing.compose(at, SessionResponse::max_size, [&](std::byte* out) {
     return negotiated.response(own).encode({out, SessionResponse::max_size});

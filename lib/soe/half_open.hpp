@@ -5,6 +5,7 @@
 #include <muster/bytes.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/disconnect_reason.hpp>
+#include <muster/soe/engine.hpp>
 #include <muster/soe/rc4.hpp>
 #include <muster/time.hpp>
 
@@ -13,12 +14,17 @@
 
 #include "negotiated.hpp"
 #include "outgoing.hpp"
+#include "resources.hpp"
 
 namespace muster::soe {
 
 /// What is kept of a request: whoever sends requests from addresses that are not his costs this,
 /// and not a session.
 struct HalfOpen {
+  /// @param admission   not `drop`
+  HalfOpen(const Engine::Request& request, const Admission& admission, Resources& resources,
+           time_point now);
+
   Negotiated negotiated;
   time_point expires{};
   std::unique_ptr<Rc4> cipher;                        ///< null: not encrypted

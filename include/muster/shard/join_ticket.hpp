@@ -55,9 +55,9 @@ struct CheckedTicket {
 /// `bearer.TICKET`. Ids and expiry are signed, not hidden.
 ///
 /// **Clock.** The expiry is Unix time, because the monotonic clock that everything else here goes
-/// by means nothing in another process. The caller passes it:
-/// `time_point_cast<seconds>(system_clock::now())`. Where the clocks of two machines differ, check
-/// with a time that lies a little in the past.
+/// by means nothing in another process. The caller reads the calendar's clock and passes its whole
+/// seconds. Where the clocks of two machines differ, check with a time that lies a little in the
+/// past.
 ///
 /// **Use.** Whoever has the text can use it, and more than once until it expires: this class
 /// remembers nothing. To admit each ticket once, keep the nonces of those admitted until they
