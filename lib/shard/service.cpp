@@ -322,9 +322,7 @@ void Service::on_open(Connection& connection, time_point now) {
   subscription->session = known.session;
   subscription->max_message = static_cast<std::uint32_t>(config_.max_message);
   shard->attach(*subscription, connection, now);
-  if (known.session != 0 && config_.revalidate_every > 0s) {
-    watched_.push_back({connection.id(), known.session, now + config_.revalidate_every});
-  }
+  if (known.session != 0) watched_.push_back({connection.id(), known.session, now + watch_every()});
 }
 
 void Service::on_close(Connection& connection, const CloseInfo&, time_point now) {
@@ -418,6 +416,11 @@ std::size_t Service::revoke(std::uint64_t session) {
   return closed;
 }
 
+// Also where nobody is asked: those who have gone are to be forgotten.
+duration Service::watch_every() const noexcept {
+  return config_.revalidate_every > 0s ? config_.revalidate_every : 60s;
+}
+
 bool Service::close_revoked(const Watched& watched) {
   Connection* const connection = outbox_->find(watched.connection);
   if (connection == nullptr || !connection->is_open()) return false;
@@ -433,10 +436,11 @@ void Service::revalidate(time_point now) {
     Watched watched = watched_.front();
     watched_.pop_front();
     if (outbox_->find(watched.connection) == nullptr) continue;
-    if (authenticator_ != nullptr && !authenticator_->is_valid(watched.session, now)) {
+    const bool is_asked = authenticator_ != nullptr && config_.revalidate_every > 0s;
+    if (is_asked && !authenticator_->is_valid(watched.session, now)) {
       close_revoked(watched);
     } else {
-      watched.next = now + config_.revalidate_every;
+      watched.next = now + watch_every();
       watched_.push_back(watched);
     }
   }

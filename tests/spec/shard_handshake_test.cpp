@@ -288,6 +288,16 @@ TEST_CASE("shard defect 10: a session that holds no more is closed", "[shard]") 
   CHECK(alice.pipe->written.ends_with("\x11\x31session revoked"));
 }
 
+TEST_CASE("shard service: a session is revoked though nobody is asked about it", "[shard]") {
+  ShardFront front{{.revalidate_every = 0s}};
+  End alice = front.join("shard=m1&sid=alice", "tok-alice");
+  front.wait(5min);
+  CHECK(front.tokens.asked == 0);
+  CHECK(front.service.revoke(1) == 1);
+  front.world.run();
+  CHECK(alice.pipe->written.ends_with("\x11\x31session revoked"));
+}
+
 TEST_CASE("shard defect 5 and 16: who is accepted, and then finds no shard, is told so",
           "[shard]") {
   ShardFront front;

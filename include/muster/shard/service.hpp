@@ -149,6 +149,7 @@ class Service final : public muster::Service {
     time_point next;
   };
 
+  [[nodiscard]] duration watch_every() const noexcept;
   bool close_revoked(const Watched& watched);
   void revalidate(time_point now);
 
