@@ -176,6 +176,10 @@ class Connection {
 
   [[nodiscard]] virtual Address remote() const noexcept { return {}; }
 
+  /// Of an outgoing connection, during `on_open`: which of the subprotocols that were offered the
+  /// server chose. Empty: none.
+  [[nodiscard]] virtual std::string_view subprotocol() const noexcept { return {}; }
+
   /// The largest message that the peer may send from now on, in bytes. A transport rounds up to a
   /// power of two, and never above its own configured limit. Starts as that limit.
   virtual void limit_receive(std::size_t) noexcept {}

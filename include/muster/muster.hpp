@@ -17,6 +17,17 @@
 #include <muster/error.hpp>
 #include <muster/frame.hpp>
 #include <muster/group.hpp>
+#include <muster/lobby/call.hpp>
+#include <muster/lobby/config.hpp>
+#include <muster/lobby/engine.hpp>
+#include <muster/lobby/event.hpp>
+#include <muster/lobby/executor.hpp>
+#include <muster/lobby/game.hpp>
+#include <muster/lobby/lobby_client.hpp>
+#include <muster/lobby/match_result.hpp>
+#include <muster/lobby/origin.hpp>
+#include <muster/lobby/retry_policy.hpp>
+#include <muster/lobby/token.hpp>
 #include <muster/luggage.hpp>
 #include <muster/mac.hpp>
 #include <muster/message.hpp>

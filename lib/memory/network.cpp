@@ -97,6 +97,7 @@ class Network::End final : public Connection {
       : Connection(world.outbox, Framing::messages), world_(world), link_(link) {}
 
   [[nodiscard]] Address remote() const noexcept override { return address_; }
+  [[nodiscard]] std::string_view subprotocol() const noexcept override { return subprotocol_; }
 
   void connect_to(End& peer) noexcept { peer_ = peer.id(); }
   [[nodiscard]] End* peer() const noexcept { return static_cast<End*>(world_.outbox.find(peer_)); }
@@ -154,8 +155,9 @@ class Network::End final : public Connection {
     world_.ends.erase(found);
   }
 
-  void accept_upgrade(Service& service, std::string_view) noexcept override {
+  void accept_upgrade(Service& service, std::string_view subprotocol) noexcept override {
     pending_service_ = &service;
+    if (End* const client = peer(); client != nullptr) client->subprotocol_ = subprotocol;
     world_.schedule({.at = world_.now, .kind = EventKind::open, .target = id()});
     world_.schedule({.at = arrival(0), .kind = EventKind::open, .target = peer_});
   }
@@ -285,6 +287,7 @@ class Network::End final : public Connection {
   Link link_;
   ConnectionId peer_;
   Address address_;
+  std::string subprotocol_;
   Service* pending_service_ = nullptr;
   std::unique_ptr<StoredRequest> request_;
   std::shared_ptr<Answer> answer_;

@@ -412,12 +412,19 @@ bool Session::take_response(mutable_byte_view& bytes) {
           refused ? head.reason : to_string(chosen.error()));
     return false;
   }
+  endpoint_->chosen_ = *chosen;  // the head goes with the opening
   bytes = bytes.subspan(parsed.size);
   ++endpoint_->stats_.upgrades;
   opened(*service());
   enter(Stage::messages);
+  endpoint_->announcing_ = this;
   announce(endpoint_->now_);
+  endpoint_->announcing_ = nullptr;
   return !has_ended();
+}
+
+std::string_view Session::subprotocol() const noexcept {
+  return endpoint_->announcing_ == this ? endpoint_->chosen_ : std::string_view{};
 }
 
 }  // namespace muster::websocket

@@ -10,6 +10,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace muster::wire {
 namespace {
@@ -346,43 +347,65 @@ void JsonScanner::expect_end() noexcept {
   end_with(rest.is_empty() ? errc{} : errc::bad_syntax);
 }
 
-std::optional<JsonMember> JsonScanner::next_member() noexcept {
-  if (kind_ != JsonKind::object || state_ == State::ended) return std::nullopt;
+// Moves to the next item of the outermost container. False: there is none, or what comes is wrong.
+bool JsonScanner::enter_next(JsonKind kind, char closing) noexcept {
+  if (kind_ != kind || state_ == State::ended) return false;
   Text rest{at_, end_};
-  const auto fail = [&](errc reason) -> std::optional<JsonMember> {
-    end_with(reason);
-    return std::nullopt;
-  };
   const bool is_first = state_ == State::start;
   if (is_first) {
-    if (max_depth_ == 0) return fail(errc::too_deep);
-    state_ = State::in_object;
+    if (max_depth_ == 0) return end_with(errc::too_deep), false;
+    state_ = State::in_container;
     ++rest.at;
   }
   skip_space(rest);
-  if (rest.take('}')) {
+  if (rest.take(closing)) {
     at_ = rest.at;
     expect_end();
-    return std::nullopt;
+    return false;
   }
   if (!is_first) {
-    if (!rest.take(',')) return fail(errc::bad_syntax);
+    if (!rest.take(',')) return end_with(errc::bad_syntax), false;
     skip_space(rest);
   }
-
-  JsonMember member;
-  if (!take_name(rest, member.name)) return fail(rest.error);
-  member.kind = kind_of(rest);
-  const char* const value = rest.at;
-  if (!skip_value(rest, max_depth_ - 1)) return fail(rest.error);
-  member.value = as_bytes({value, static_cast<std::size_t>(rest.at - value)});
   at_ = rest.at;
+  return true;
+}
+
+std::optional<JsonElement> JsonScanner::take_value() noexcept {
+  Text rest{at_, end_};
+  const JsonKind kind = kind_of(rest);
+  if (!skip_value(rest, max_depth_ - 1)) {
+    end_with(rest.error);
+    return std::nullopt;
+  }
+  const char* const value = std::exchange(at_, rest.at);
+  return JsonElement{as_bytes({value, static_cast<std::size_t>(rest.at - value)}), kind};
+}
+
+std::optional<JsonMember> JsonScanner::next_member() noexcept {
+  if (!enter_next(JsonKind::object, '}')) return std::nullopt;
+  Text rest{at_, end_};
+  JsonMember member;
+  if (!take_name(rest, member.name)) {
+    end_with(rest.error);
+    return std::nullopt;
+  }
+  at_ = rest.at;
+  const std::optional<JsonElement> element = take_value();
+  if (!element) return std::nullopt;
+  member.value = element->value;
+  member.kind = element->kind;
   return member;
 }
 
+std::optional<JsonElement> JsonScanner::next_element() noexcept {
+  if (!enter_next(JsonKind::array, ']')) return std::nullopt;
+  return take_value();
+}
+
 void JsonScanner::finish() noexcept {
-  if (state_ == State::in_object) {
-    while (next_member()) {
+  if (state_ == State::in_container) {
+    while (kind_ == JsonKind::object ? next_member().has_value() : next_element().has_value()) {
     }
     return;
   }

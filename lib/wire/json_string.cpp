@@ -138,6 +138,19 @@ std::string_view take_json_escape(std::string_view& raw, char (&out)[4]) noexcep
   return {out, 1};
 }
 
+std::string json_string_text(std::string_view raw) {
+  std::string text;
+  text.reserve(raw.size());
+  while (!raw.empty()) {
+    const std::string_view plain = raw.substr(0, raw.find('\\'));
+    text.append(plain);
+    raw.remove_prefix(plain.size());
+    char bytes[4];
+    if (!raw.empty()) text.append(take_json_escape(raw, bytes));
+  }
+  return text;
+}
+
 bool json_string_equals(std::string_view raw, std::string_view text) noexcept {
   while (!raw.empty()) {
     if (raw[0] != '\\') {

@@ -306,3 +306,28 @@ TEST_CASE("socket client: one that does not exist by name", "[client]") {
   CHECK((world.peer.reason == CloseReason::connect_failed ||
          world.peer.reason == CloseReason::timed_out));
 }
+
+TEST_CASE("socket client: hears which of its subprotocols the server chose", "[client]") {
+  struct Choosing : SocketService {
+    void on_upgrade(const muster::Request& request, muster::Decision decision,
+                    time_point) override {
+      const bool has_choice = request.subprotocols.size() > 1;
+      decision.accept(*this, has_choice ? request.subprotocols[1] : std::string_view{});
+    }
+  };
+  ClientWorld world{each_backend()};
+  Choosing choosing;
+  muster::asio::WebSocketServer server{world.loop, {}, world.entropy, choosing};
+  REQUIRE_FALSE(server.listen("127.0.0.1:0"));
+  std::vector<std::string> chosen;
+  world.peer.when_open = [&chosen](Connection& connection, time_point) {
+    chosen.emplace_back(connection.subprotocol());
+  };
+  const std::string url = world.url(server.port());
+  world.client->dial({.url = url, .subprotocols = {"first", "second"}}, world.peer);
+  REQUIRE(world.run_until([&] { return chosen.size() == 1; }));
+  world.client->dial({.url = url, .subprotocols = {"first"}}, world.peer);
+  REQUIRE(world.run_until([&] { return chosen.size() == 2; }));
+  CHECK(chosen == std::vector<std::string>{"second", ""});
+  world.client.reset();
+}

@@ -196,9 +196,11 @@ class Endpoint {
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
   std::unordered_map<std::uint32_t, std::unique_ptr<Transit>> transits_;  // those about to leave
   std::unordered_map<std::uint32_t, Stream> streams_;                     // by connection index
-  ConnectionId deciding_;          // whose upgrade request the service is looking at
-  AcceptValue deciding_accept_;    // what answers that request's key
-  std::array<Limits, 31> limits_;  // by the power of two that a message may have
+  ConnectionId deciding_;                // whose upgrade request the service is looking at
+  AcceptValue deciding_accept_;          // what answers that request's key
+  const Session* announcing_ = nullptr;  // a client's session whose service hears `on_open`
+  std::string chosen_;                   // the subprotocol that its server chose
+  std::array<Limits, 31> limits_;        // by the power of two that a message may have
 };
 
 }  // namespace muster::websocket

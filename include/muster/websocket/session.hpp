@@ -68,6 +68,7 @@ class Session : public Connection {
 
   void limit_receive(std::size_t bytes) noexcept override;
   [[nodiscard]] Address remote() const noexcept override { return {remote_ip_, remote_port_}; }
+  [[nodiscard]] std::string_view subprotocol() const noexcept override;
 
  protected:
   Session(Endpoint& endpoint, Framing framing, const Address& remote = {}) noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A strict check of JSON text that finds the members of an object, and copies nothing.
+// A strict check of JSON text that finds the members of an object or the elements of an array, and
+// copies nothing.
 #pragma once
 
 #include <muster/bytes.hpp>
@@ -25,6 +26,12 @@ struct JsonMember {
 
   /// Whether the name means `text`, however it is escaped.
   [[nodiscard]] bool is_named(std::string_view text) const noexcept;
+};
+
+/// An element of an array. The view is into the scanned text.
+struct JsonElement {
+  byte_view value;  ///< without the white space around it
+  JsonKind kind = JsonKind::none;
 };
 
 /// Reads one JSON text from front to back and checks every byte of it.
@@ -58,6 +65,10 @@ class JsonScanner {
   /// @return empty when there is none: after the last, in a text of another kind, after a failure
   [[nodiscard]] std::optional<JsonMember> next_member() noexcept;
 
+  /// The next element of the outermost array, its value checked.
+  /// @return empty when there is none: after the last, in a text of another kind, after a failure
+  [[nodiscard]] std::optional<JsonElement> next_element() noexcept;
+
   /// Checks what is left, to the end of the text.
   void finish() noexcept;
 
@@ -75,7 +86,10 @@ class JsonScanner {
   }
 
  private:
-  enum class State : std::uint8_t { start, in_object, ended };
+  enum class State : std::uint8_t { start, in_container, ended };
+
+  bool enter_next(JsonKind kind, char closing) noexcept;
+  std::optional<JsonElement> take_value() noexcept;
 
   void end_with(errc reason) noexcept;
   void expect_end() noexcept;

@@ -4,6 +4,7 @@
 
 #include <muster/wire/byte_writer.hpp>
 
+#include <string>
 #include <string_view>
 
 namespace muster::wire {
@@ -18,6 +19,10 @@ void write_json_string(ByteWriter& writer, std::string_view text);
 /// @param raw     what stands between the quotes
 /// @complexity    O(n); does not allocate
 [[nodiscard]] bool json_string_equals(std::string_view raw, std::string_view text) noexcept;
+
+/// What a string of a valid JSON text means.
+/// @param raw     what stands between the quotes
+[[nodiscard]] std::string json_string_text(std::string_view raw);
 
 /// What the escape at the front of `raw` means, in UTF-8, and takes it from `raw`. A pair of
 /// surrogates is one escape.

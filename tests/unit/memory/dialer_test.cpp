@@ -26,19 +26,23 @@ class Server final : public muster::Service {
     host = request.header("host").value_or("");
     token = request.header("Token").value_or("");
     subprotocols = request.subprotocols.size();
-    decision.accept(*this);
+    decision.accept(*this, chosen);
   }
   void on_open(Connection&, muster::time_point) override { ++opened; }
   void on_message(Connection&, const muster::Message&, muster::time_point) override {}
 
   std::string path, query, host, token;
+  std::string chosen;
   std::size_t subprotocols = 0;
   int opened = 0;
 };
 
 class Client final : public muster::Service {
  public:
-  void on_open(Connection&, muster::time_point now) override { opened_at = now; }
+  void on_open(Connection& connection, muster::time_point now) override {
+    opened_at = now;
+    subprotocol = connection.subprotocol();
+  }
   void on_message(Connection&, const muster::Message&, muster::time_point) override {}
   void on_close(Connection&, const muster::CloseInfo& info, muster::time_point now) override {
     closes.push_back(info.reason);
@@ -50,6 +54,7 @@ class Client final : public muster::Service {
   std::optional<muster::time_point> opened_at, closed_at;
   std::vector<muster::CloseReason> closes;
   std::string text;
+  std::string subprotocol;
   unsigned code = 0;
 };
 
@@ -60,6 +65,7 @@ TEST_CASE("memory dialer: the service hears path, query, headers and subprotocol
   memory::Network network;
   memory::Dialer dialer{network, {.latency = 20ms}};
   Server server;
+  server.chosen = "b";
   Client client;
   CHECK_FALSE(dialer.listen("ws://relay.test:8080/ws", server));
   const auto start = network.now();
@@ -76,6 +82,7 @@ TEST_CASE("memory dialer: the service hears path, query, headers and subprotocol
   CHECK(server.host == "relay.test:8080");
   CHECK(server.token == "t");
   CHECK(server.subprotocols == 2);
+  CHECK(client.subprotocol == "b");
   CHECK(server.opened == 1);
   CHECK(dialer.dials() == 1);
 }

@@ -330,3 +330,39 @@ TEST_CASE("json scanner: nothing is allocated", "[wire][json]") {
   CHECK(after == before);
 }
 #endif
+
+TEST_CASE("json scanner: the elements of an array, in order, as they stand", "[wire][json]") {
+  const auto elements = [](std::string_view text) {
+    muster::wire::JsonScanner scanner{muster::as_bytes(text), 8};
+    std::vector<std::string> out;
+    while (const auto element = scanner.next_element()) {
+      out.emplace_back(muster::as_text(element->value));
+    }
+    if (!scanner.ok()) out.emplace_back("failed");
+    return out;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(elements("[]") == Texts{});
+  CHECK(elements(" [ 1 , \"a,]\" , [2,3], {\"b\":[4]} ,null ] ") ==
+        Texts{"1", "\"a,]\"", "[2,3]", "{\"b\":[4]}", "null"});
+  CHECK(elements("[1,]") == Texts{"1", "failed"});
+  CHECK(elements("[1 2]") == Texts{"1", "failed"});
+  CHECK(elements("[1") == Texts{"1", "failed"});
+  CHECK(elements("[1] 2") == Texts{"1", "failed"});
+  CHECK(elements("[1}") == Texts{"1", "failed"});
+  CHECK(elements("[,1]") == Texts{"failed"});
+  CHECK(elements("{\"a\":1}") == Texts{});  // an object has members
+  CHECK(elements("[[[[[[[[1]]]]]]]]") == Texts{"[[[[[[[1]]]]]]]"});
+  CHECK(elements("[[[[[[[[[1]]]]]]]]]") == Texts{"failed"});  // one too deep
+}
+
+TEST_CASE("json scanner: what is left of an array is checked at the end", "[wire][json]") {
+  muster::wire::JsonScanner good{muster::as_bytes(std::string_view{"[1,2,3]"}), 2};
+  REQUIRE(good.next_element());
+  good.finish();
+  CHECK(good.ok());
+  muster::wire::JsonScanner bad{muster::as_bytes(std::string_view{"[1,2,x]"}), 2};
+  REQUIRE(bad.next_element());
+  bad.finish();
+  CHECK_FALSE(bad.ok());
+}

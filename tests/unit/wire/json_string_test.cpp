@@ -54,3 +54,11 @@ TEST_CASE("json string: every character reads back as itself", "[wire][json]") {
                                              text));
   }
 }
+
+TEST_CASE("json string: what it means, as text", "[wire][json]") {
+  using muster::wire::json_string_text;
+  CHECK(json_string_text("").empty());
+  CHECK(json_string_text("plain") == "plain");
+  CHECK(json_string_text("a\\n\\\"b\\\\\\u00e9\\ud83d\\ude00\\/") ==
+        "a\n\"b\\\xC3\xA9\xF0\x9F\x98\x80/");
+}
