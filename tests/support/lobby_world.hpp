@@ -24,17 +24,20 @@
 
 namespace muster::test {
 
-/// One connection of the client, seen from the server.
-class Line final : public Connection {
- public:
-  Line(Outbox& outbox, DialRequest asked)
-      : Connection(outbox, Framing::messages), dial(std::move(asked)) {}
-
+/// What a test sees of one connection of the client.
+struct LobbyLine {
   DialRequest dial;
   std::deque<std::string> sent;  ///< by the client, and not looked at yet
-  bool is_open_to_test = true;   ///< the client has not closed it
+  bool is_closed = false;        ///< by the client
   std::uint16_t closed_with = 0;
-  bool is_released = false;
+};
+
+/// One connection of the client, in memory.
+class Line final : public LobbyLine, public Connection {
+ public:
+  Line(Outbox& outbox, DialRequest asked) : Connection(outbox, Framing::messages) {
+    dial = std::move(asked);
+  }
 
   [[nodiscard]] std::string_view subprotocol() const noexcept override { return selected_; }
 
@@ -57,11 +60,11 @@ class Line final : public Connection {
     return true;
   }
   void finish(const CloseInfo& info) noexcept override {
-    is_open_to_test = false;
+    is_closed = true;
     closed_with = info.code;
     ended(info.reason, false, info.code, info.text);
   }
-  void release() noexcept override { is_released = true; }
+  void release() noexcept override {}
 
   std::string selected_;
 };
@@ -176,28 +179,14 @@ class PlayHandler {
   Play* play_;
 };
 
-/// A client, its lines, and the clock.
-class LobbyWorld : public lobby::LobbyClient<lobby::RawGame, PlayHandler>::Observer {
+/// What a client said about itself.
+class LobbyNotes : public lobby::LobbyClient<lobby::RawGame, PlayHandler>::Observer {
  public:
   using Client = lobby::LobbyClient<lobby::RawGame, PlayHandler>;
 
-  explicit LobbyWorld(const lobby::Config& config, std::uint64_t seed = 1)
-      : entropy(seed), dialer(outbox) {
-    client = std::make_unique<Client>(
-        config, dialer, outbox, entropy, executor,
-        [this](const lobby::MatchInfo&) { return std::make_unique<PlayHandler>(play); }, this);
-  }
-
-  SeededEntropy entropy;
-  Outbox outbox;
-  LineDialer dialer;
-  QueueExecutor executor;
   Play play;
-  std::unique_ptr<Client> client;
-  time_point now = time_point{} + std::chrono::hours{1};
-
   std::vector<std::string> events;         ///< names
-  std::vector<std::string> event_details;  ///< "name detail" or "name(code)", as both occur
+  std::vector<std::string> event_details;  ///< "name detail", and "name(code)" if there is one
   std::vector<lobby::MatchResult> results;
   std::optional<lobby::StopReason> stopped;
 
@@ -211,6 +200,72 @@ class LobbyWorld : public lobby::LobbyClient<lobby::RawGame, PlayHandler>::Obser
     results.push_back(result);
   }
   void on_stopped(lobby::StopReason reason, time_point) override { stopped = reason; }
+
+  /// The number of times an event was told.
+  [[nodiscard]] std::size_t count(std::string_view name) const {
+    return static_cast<std::size_t>(std::count(events.begin(), events.end(), name));
+  }
+  [[nodiscard]] std::size_t count_detail(std::string_view detail) const {
+    return static_cast<std::size_t>(std::count(event_details.begin(), event_details.end(), detail));
+  }
+};
+
+/// A client, its lines, and the clock.
+class LobbyWorld : public LobbyNotes {
+ public:
+  explicit LobbyWorld(const lobby::Config& config, std::uint64_t seed = 1)
+      : entropy(seed), dialer(outbox) {
+    client = std::make_unique<Client>(
+        config, dialer, outbox, entropy, executor,
+        [this](const lobby::MatchInfo&) { return std::make_unique<PlayHandler>(play); }, this);
+  }
+
+  SeededEntropy entropy;
+  Outbox outbox;
+  LineDialer dialer;
+  QueueExecutor executor;
+  std::unique_ptr<Client> client;
+  time_point now = time_point{} + std::chrono::hours{1};
+
+  void start() {
+    client->start(now);
+    settle();
+  }
+  void stop() {
+    client->stop(now);
+    settle();
+  }
+
+  [[nodiscard]] std::size_t lines() const { return dialer.lines.size(); }
+  [[nodiscard]] Line& line_at(std::size_t i) { return *dialer.lines[i]; }
+
+  /// Whether it is so when nothing more happens by itself.
+  template <class Done>
+  bool wait(Done done) {
+    settle();
+    return done();
+  }
+
+  // The server's part.
+  void accept(std::size_t i, std::string selected) {
+    line_at(i).open(*dialer.services[i], std::move(selected), now);
+    settle();
+  }
+  void fail(LobbyLine& line, CloseReason reason, std::uint16_t code, std::string_view text) {
+    static_cast<Line&>(line).fail(reason, code, text);
+    settle();
+  }
+  void close(LobbyLine& line, std::uint16_t code, std::string_view text) {
+    static_cast<Line&>(line).server_closes(code, text);
+    settle();
+  }
+  void reset(LobbyLine& line) { fail(line, CloseReason::connection_lost, 0, "reset"); }
+
+  /// A message above the limit, which the transport knows: `Connection::limit_receive`.
+  void say_too_much(LobbyLine& line, std::size_t) {
+    static_cast<Line&>(line).close(CloseReason::too_large, 1009);
+    settle();
+  }
 
   /// Lets everything happen that happens without time passing.
   void settle() {
@@ -233,17 +288,13 @@ class LobbyWorld : public lobby::LobbyClient<lobby::RawGame, PlayHandler>::Obser
     settle();
   }
 
-  /// A message of the server on a line.
-  void say(Line& line, std::string_view text, MessageKind kind = MessageKind::text) {
+  /// A message of the server.
+  void say(LobbyLine& to, std::string_view text, MessageKind kind = MessageKind::text) {
+    auto& line = static_cast<Line&>(to);
     if (line.is_open()) line.service()->on_message(line, {as_bytes(text), kind}, now);
     settle();
   }
-  void say(Line& line, const nlohmann::json& frame) { say(line, std::string_view{frame.dump()}); }
-
-  /// The number of times an event was told.
-  [[nodiscard]] std::size_t count(std::string_view name) const {
-    return static_cast<std::size_t>(std::count(events.begin(), events.end(), name));
-  }
+  void say(LobbyLine& to, const nlohmann::json& frame) { say(to, std::string_view{frame.dump()}); }
 };
 
 }  // namespace muster::test

@@ -65,7 +65,7 @@ class LobbyClient final : private Engine::Owner, public Engine {
   };
 
   /// @param config     valid
-  /// @param executor   must outlive what it has been given to run
+  /// @param executor   must outlive the client, and what it has been given to run
   /// @param observer   may be null
   LobbyClient(const Config& config, Dialer& dialer, Outbox& outbox, Entropy& entropy,
               Executor& executor, Factory factory, Observer* observer = nullptr)
@@ -175,6 +175,7 @@ class LobbyClient final : private Engine::Owner, public Engine {
       const std::uint64_t number = request.turn;
       handler.on_turn(turn, TurnReply<G>{[to = &executor, client = weak, number,
                                           table = match](std::optional<Action> action) {
+                        if (client.expired()) return;  // and the executor may be gone too
                         to->post([client, number, table, action](time_point now) {
                           const auto self = client.lock();
                           if (!self) return;
@@ -189,6 +190,7 @@ class LobbyClient final : private Engine::Owner, public Engine {
       if constexpr (requires(ActionSender<G> s) { handler.on_attach(attach.info, s); }) {
         handler.on_attach(attach.info, ActionSender<G>{[to = &executor, client = weak,
                                                         table = match](std::string id, Action a) {
+                            if (client.expired()) return;
                             to->post([client, table, id, a](time_point now) {
                               if (const auto self = client.lock()) (*self)->send(table, id, a, now);
                             });

@@ -56,7 +56,9 @@ TEST_CASE("retry policy: every recorded delay", "[lobby][vectors]") {
 }
 
 TEST_CASE("retry policy: every recorded part that chance takes off", "[lobby][vectors]") {
-  for (const json& c : test::load_vectors("lobby_vectors.json")["backoff_jitter"]["cases"]) {
+  const json vectors = test::load_vectors("lobby_vectors.json");
+  REQUIRE(vectors["backoff_jitter"]["cases"].size() == 32);
+  for (const json& c : vectors["backoff_jitter"]["cases"]) {
     INFO(c.dump());
     RetryPolicy policy;
     policy.initial_backoff = std::chrono::milliseconds{c["base_ms"].get<int>()};
@@ -67,7 +69,9 @@ TEST_CASE("retry policy: every recorded part that chance takes off", "[lobby][ve
 
 TEST_CASE("retry policy: what is out of range is refused", "[lobby][vectors]") {
   CHECK(RetryPolicy{}.is_valid());
-  for (const json& c : test::load_vectors("lobby_vectors.json")["backoff_invalid_policies"]) {
+  const json vectors = test::load_vectors("lobby_vectors.json");
+  REQUIRE(vectors["backoff_invalid_policies"].size() == 6);
+  for (const json& c : vectors["backoff_invalid_policies"]) {
     // The number of attempts has no sign here.
     if (c["policy"]["max_reconnect_attempts"] == -1) continue;
     INFO(c["error"].get<std::string>());
