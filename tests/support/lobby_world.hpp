@@ -39,6 +39,8 @@ class Line final : public LobbyLine, public Connection {
     dial = std::move(asked);
   }
 
+  bool has_come = false;  ///< for a test: the dial was answered
+
   [[nodiscard]] std::string_view subprotocol() const noexcept override { return selected_; }
 
   void name(Service& service) { answer_to(service); }
