@@ -2,13 +2,14 @@
 // Where a match's chance comes from: one secret, and streams of bytes that are made from it.
 #pragma once
 
+#include "digest.hpp"
+
 #include <muster/bytes.hpp>
 #include <muster/entropy.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace lobby_program {
@@ -16,15 +17,6 @@ namespace lobby_program {
 /// 32 bytes that decide all the chance of a match or of a tournament. A server draws it from the
 /// system's entropy, keeps it secret while the match runs, and records it.
 using Seed = std::array<std::byte, 32>;
-
-using Digest = std::array<std::byte, 32>;
-
-/// SHA-256 of the parts, one after the other.
-/// @source FIPS 180-4
-[[nodiscard]] Digest sha256(std::initializer_list<muster::byte_view> parts) noexcept;
-
-/// Lower-case hexadecimal digits.
-[[nodiscard]] std::string hex(muster::byte_view bytes);
 
 /// A seed for a part of what the seed decides: SHA-256(seed, label, number as 8 bytes, least
 /// significant first). Who knows it knows nothing of the seed, nor of any other part's.
