@@ -2,23 +2,24 @@
 // Heads-up no-limit hold'em: the game that the published clients play.
 #pragma once
 
-#include "cards.hpp"
 #include "game.hpp"
+#include "holdem_hand.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 namespace lobby_program {
 
 /// Chips are whole numbers.
 struct HoldemConfig {
-  std::int64_t starting_stack = 1000;  ///< of each seat, 1 to 1,000,000,000
-  std::int64_t small_blind = 5;        ///< of the first hands, 1 to 1,000,000
-  std::int64_t big_blind = 10;         ///< `small_blind` to 2,000,000
+  std::int64_t starting_stack = 1000;  ///< of each seat, 1 to 1000 big blinds
+  std::int64_t small_blind = 5;        ///< of the first hands, 1 to `big_blind`
+  std::int64_t big_blind = 10;         ///< 1 to 1,000,000
   std::int64_t ante = 0;               ///< 0 to 1,000,000
 
   /// Hands after which blinds and ante are doubled, so that somebody is eliminated; 0: never.
@@ -61,7 +62,21 @@ class Holdem final : public Game {
   [[nodiscard]] GameResult result() const override;
 
  private:
+  /// Blinds and ante of a hand.
+  [[nodiscard]] HoldemHand::Stakes stakes_of(std::uint32_t number) const noexcept;
+  [[nodiscard]] Step start_hand();
+  [[nodiscard]] Step finish_hand();
+  [[nodiscard]] Event same_for_all(Event::Kind kind, Json content) const;
+
   HoldemConfig config_;
+  Seed seed_{};
+  HoldemHand::Chips stacks_{};          // between hands
+  std::array<std::uint32_t, 2> won_{};  // hands, by seat; a shared pot is won by both
+  std::uint32_t number_ = 0;            // of the hand, from 1
+  std::uint32_t finished_ = 0;          // hands
+  std::string commitment_;              // to its deck, hexadecimal
+  std::optional<HoldemHand> hand_;
+  bool is_hand_open_ = false;
 };
 
 }  // namespace lobby_program
