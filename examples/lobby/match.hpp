@@ -71,7 +71,8 @@ class Match {
     welcome,
     duplicate_participant,  ///< another connection has the seat
     budget_exhausted,       ///< all reconnects are used up
-    grace_expired,          ///< it was away for too long, or the match is over
+    grace_expired,          ///< it was away for too long
+    match_ended,            ///< it is over; a gateway closes with 4005
   };
 
   struct Stats {
@@ -142,11 +143,114 @@ class Match {
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
 
  private:
-  bool is_started_ = false;
+  static constexpr std::size_t max_frames_per_second = 64;
+
+  /// What is known of a seat beside its names. It survives reconnects.
+  struct Player {
+    bool is_attached = false;
+    std::optional<muster::time_point> away_since{};  // once the match runs
+    bool is_lost = false;                            // away for too long
+    std::uint32_t drops = 0;
+    std::uint32_t reconnects = 0;
+    std::uint64_t seq = 0;              // of its last frame
+    std::uint32_t substitutes = 0;      // in a row
+    std::uint32_t invalid_actions = 0;  // in this round
+    std::uint32_t violations = 0;
+    std::array<muster::time_point, max_frames_per_second> arrivals{};  // a ring, of the last frames
+    std::uint64_t frames_in = 0;
+    std::vector<double> latencies_ms{};
+    std::vector<std::string_view> errors{};
+  };
+
+  /// A seat's turn, from its request to its result.
+  struct OpenTurn {
+    Turn turn;
+    std::string request_id;
+    muster::time_point asked;     // when its clock began
+    muster::time_point deadline;  // `no_deadline` while the clock stands still
+    muster::duration left{0};     // then: what was left of it
+  };
+
+  /// The result of a turn, on its way to those who see it later.
+  struct DelayedResult {
+    muster::time_point due;
+    Json frame;
+    std::optional<std::size_t> except;  // who has it already
+  };
+
+  // Why a seat has given up, as `forfeit_reason` says it.
+  static constexpr std::string_view disconnected = "disconnected";
+  static constexpr std::string_view substitute_limit = "auto_substitute_limit";
+
+  // Time and turns: match.cpp.
+  void record(MatchInput::Kind kind, std::size_t seat, muster::time_point now,
+              std::string_view text = {});
+  void run_due(muster::time_point now);
+  void start(muster::time_point now);
+  void proceed(muster::time_point now);
+  void open_turn(Turn turn, muster::time_point now);
+  void act(const Action& action, bool is_substitute, muster::time_point now);
+  void substitute(std::string_view error, muster::time_point now);
+  void deliver_result(muster::time_point now);
+  void leave(std::size_t seat, muster::time_point now);
+  void wait_for(const Player& player, muster::time_point now);
+  void lose(std::size_t seat, muster::time_point now);
+  void close(std::size_t seat, std::uint16_t code, std::string_view reason, muster::time_point now);
+  [[nodiscard]] bool may_return(const Player& player) const noexcept;
+  [[nodiscard]] muster::time_point grace_deadline(const Player& player) const noexcept;
+
+  // What clients send: match_input.cpp.
+  [[nodiscard]] bool is_within_rate(Player& player, muster::time_point now) noexcept;
+  [[nodiscard]] bool is_open_for(std::size_t seat) const noexcept;
+  void take(std::size_t seat, const Json& frame, muster::time_point now);
+  void take_action(std::size_t seat, const Json& frame, muster::time_point now);
+  void reject(std::size_t seat, const std::string& reason, const Json& submitted,
+              muster::time_point now);
+  void violate(std::size_t seat, muster::time_point now);
+  void note(std::size_t seat, std::string_view error);
+
+  // How it ends: match_end.cpp.
+  void finish(Outcome::Status status, muster::time_point now,
+              std::optional<std::size_t> forfeit = {}, std::string_view why = {});
+  void forfeit(std::size_t seat, std::string_view reason, muster::time_point now);
+  void cancel(muster::time_point now);
+  void end_short(const Json& frame, Outcome outcome, muster::time_point now);
+  void end(Outcome outcome);
+  [[nodiscard]] Json current_end_frame(const Outcome& outcome, std::string_view why) const;
+  [[nodiscard]] Json draft_end_frame(const Outcome& outcome) const;
+
+  // What it sends: match_frames.cpp.
+  void send(std::size_t seat, const Json& frame, muster::time_point now);
+  void send_all(const Json& frame, std::optional<std::size_t> except, muster::time_point now);
+  void send_error(std::size_t seat, std::string_view code, std::string_view message,
+                  muster::time_point now);
+  [[nodiscard]] WallTime wall(muster::time_point time) const noexcept;
+  [[nodiscard]] std::string draw_hex(std::size_t bytes);
+  [[nodiscard]] std::string draw_round_id();
+  [[nodiscard]] Json seats_frame(std::size_t self) const;
+  [[nodiscard]] Json match_start_frame(std::size_t seat) const;
+  [[nodiscard]] Json session_token_frame(muster::time_point now);
+  [[nodiscard]] Json event_frame(const Event& event, std::size_t seat) const;
+  [[nodiscard]] Json turn_request_frame(muster::time_point now) const;
+  [[nodiscard]] Json reconnected_frame(std::size_t seat, muster::time_point now) const;
+
   std::string id_;
+  MatchConfig config_;
   std::unique_ptr<Game> game_;
   std::vector<Seat> seats_;
+  std::vector<Player> players_;
+  SeedStream stream_;
+  MatchSink* sink_;
+  muster::time_point made_;
+  WallTime wall_;  // at made_
+
+  bool is_started_ = false;
   std::uint32_t round_ = 0;
+  bool is_in_round_ = false;
+  std::string round_id_;
+  std::optional<OpenTurn> turn_;
+  std::optional<DelayedResult> delayed_;
+  muster::time_point next_ping_ = muster::no_deadline;
   std::optional<Outcome> outcome_;
   Json end_frame_;
   MatchRecord record_;
