@@ -17,8 +17,8 @@ std::error_code validate(const MatchConfig& config) noexcept {
       config.presence_timeout > zero && config.turn_timeout >= std::chrono::seconds{1} &&
       config.min_result_delay >= zero && config.max_result_delay >= config.min_result_delay &&
       config.reconnect_grace > zero && config.max_substitutes >= 1 && config.max_frame_bytes >= 1 &&
-      config.frames_per_second >= 1 && config.frames_per_second <= 64 &&
-      config.max_violations >= 1 && config.ping_interval >= std::chrono::seconds{1};
+      config.frames_per_second <= Match::max_frames_per_second && config.max_violations >= 1 &&
+      config.ping_interval >= std::chrono::seconds{1};
   return is_good ? std::error_code{} : make_error_code(muster::errc::invalid_config);
 }
 

@@ -4,6 +4,7 @@
 
 #include "game.hpp"
 #include "match_config.hpp"
+#include "match_outcome.hpp"
 #include "match_record.hpp"
 #include "seed.hpp"
 
@@ -35,20 +36,6 @@ class MatchSink {
   virtual void close(std::size_t seat, std::uint16_t code, std::string_view reason) = 0;
 };
 
-/// How a match ended.
-struct Outcome {
-  enum class Status : std::uint8_t {
-    completed,  ///< played out, or given up by a seat
-    cancelled,  ///< not all seats came
-    abandoned,  ///< everybody left: nobody has won
-    failed      ///< the server gave it up
-  };
-  Status status = Status::completed;
-  std::optional<std::size_t> forfeit{};  ///< the seat that gave it up, where one did
-  std::vector<std::size_t> absent{};     ///< cancelled: seats that did not come
-  GameResult result{};                   ///< of completed and abandoned matches
-};
-
 /// Runs one game between seats that connect, answer, and go away.
 ///
 /// A connection is attached after its handshake: the server's hello has been sent, and the client's
@@ -61,6 +48,9 @@ struct Outcome {
 /// @threads distinct objects: safe; shared objects: unsafe
 class Match {
  public:
+  /// Of what `MatchConfig::frames_per_second` may be.
+  static constexpr std::size_t max_frames_per_second = 64;
+
   struct Seat {
     std::string participant_id;
     std::string display_name;
@@ -143,8 +133,6 @@ class Match {
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
 
  private:
-  static constexpr std::size_t max_frames_per_second = 64;
-
   /// What is known of a seat beside its names. It survives reconnects.
   struct Player {
     bool is_attached = false;

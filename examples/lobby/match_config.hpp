@@ -47,8 +47,9 @@ struct MatchConfig {
   /// Bytes of a client's frame, 1 and more. A larger one closes the connection with 4008.
   std::size_t max_frame_bytes = 4096;
 
-  /// A client's frames in any second, 1 to 64, and its invalid actions in a round. What is beyond
-  /// is not read. The connection is closed with 4009 at the last of `max_violations`.
+  /// A client's frames in any second, up to 64 (0: no limit, for matches whose results are not
+  /// delayed), and its invalid actions in a round. What is beyond is not read. The connection is
+  /// closed with 4009 at the last of `max_violations`, 1 and more.
   std::uint32_t frames_per_second = 10;
   std::uint32_t invalid_actions_per_round = 5;
   std::uint32_t max_violations = 5;

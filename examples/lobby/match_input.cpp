@@ -42,6 +42,7 @@ void Match::receive(std::size_t seat, std::string_view text, time_point now) {
 
 bool Match::is_within_rate(Player& player, time_point now) noexcept {
   const std::uint64_t limit = config_.frames_per_second;
+  if (limit == 0) return true;
   time_point& oldest = player.arrivals[player.frames_in % limit];
   const bool is_full = player.frames_in >= limit && now - oldest < std::chrono::seconds{1};
   if (is_full) return false;

@@ -439,6 +439,13 @@ TEST_CASE("match: frames beyond ten in a second are not read, and the fifth clos
   CHECK_FALSE(world.match.is_attached(1));
 }
 
+TEST_CASE("match: without a limit of frames none is refused", "[lobby_program][match]") {
+  MatchWorld world{holdem(), {.frames_per_second = 0}};
+  world.attach_both();
+  for (int i = 0; i < 1000; ++i) world.say(1, {{"type", "pong"}});
+  CHECK(world.match.stats().rate_limited == 0);
+}
+
 TEST_CASE("match: invalid actions beyond five in a round count as violations",
           "[lobby_program][match]") {
   MatchWorld world{holdem(), {.turn_timeout = 60s, .min_result_delay = 0s, .max_result_delay = 0s}};
@@ -477,7 +484,7 @@ TEST_CASE("match: a configuration outside its ranges is named", "[lobby_program]
   CHECK(validate(MatchConfig{.turn_timeout = 999ms}));
   CHECK(validate(MatchConfig{.min_result_delay = 2s}));
   CHECK(validate(MatchConfig{.max_substitutes = 0}));
-  CHECK(validate(MatchConfig{.frames_per_second = 0}));
+  CHECK_FALSE(validate(MatchConfig{.frames_per_second = 0}));
   CHECK(validate(MatchConfig{.frames_per_second = 65}));
   CHECK(validate(MatchConfig{.max_violations = 0}));
 }
