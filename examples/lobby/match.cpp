@@ -321,6 +321,7 @@ std::optional<Outcome> replay(std::string id, const MatchConfig& config, std::un
               seed,          sink,   start,           record.started()};
   const std::string too_long(config.max_frame_bytes + 1, ' ');
   for (const MatchInput& input : record.inputs()) {
+    if (input.seat >= match.seats().size()) return std::nullopt;
     const time_point now = start + input.at;
     switch (input.kind) {
       case MatchInput::Kind::attach:

@@ -250,7 +250,7 @@ class Match {
 
 /// Runs a match again from what was recorded: the sink gets the same frames, byte for byte.
 /// @param game    the same rules, not initialised
-/// @return        how it ended; empty if the record stops before the end
+/// @return        how it ended; empty if the record stops before the end, or has other seats
 std::optional<Outcome> replay(std::string id, const MatchConfig& config, std::unique_ptr<Game> game,
                               std::vector<Match::Seat> seats, const Seed& seed,
                               const MatchRecord& record, MatchSink& sink);

@@ -44,6 +44,7 @@ nlohmann::json MatchRecord::to_json() const {
 
 muster::result<MatchRecord> MatchRecord::from_json(const nlohmann::json& json) {
   constexpr muster::errc bad = muster::errc::bad_value;
+  constexpr std::chrono::hours max_time{24 * 365};  // so that no sum of times overflows
   if (!json.is_object()) return bad;
   const auto started = json.find("started");
   const auto complete = json.find("complete");
@@ -63,7 +64,7 @@ muster::result<MatchRecord> MatchRecord::from_json(const nlohmann::json& json) {
     const auto kind =
         std::find(kind_names.begin(), kind_names.end(), row[0].get_ref<const std::string&>());
     const muster::duration at{row[2].get<muster::duration::rep>()};
-    if (kind == kind_names.end() || at < last) return bad;
+    if (kind == kind_names.end() || at < last || at > max_time) return bad;
     last = at;
     record.add(static_cast<MatchInput::Kind>(kind - kind_names.begin()), row[1].get<std::size_t>(),
                at, row[3].get_ref<const std::string&>());

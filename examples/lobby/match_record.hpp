@@ -55,7 +55,7 @@ class MatchRecord {
   /// KIND is the word above.
   [[nodiscard]] nlohmann::json to_json() const;
 
-  /// @error errc::bad_value   not what `to_json` gives
+  /// @error errc::bad_value   not what `to_json` gives, or of a match that took more than a year
   [[nodiscard]] static muster::result<MatchRecord> from_json(const nlohmann::json& json);
 
   friend bool operator==(const MatchRecord&, const MatchRecord&) = default;

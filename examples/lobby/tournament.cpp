@@ -177,8 +177,6 @@ struct Tournament::Impl {
   void count(const Fixture& fixture, const MatchScore& score) {
     Score& first = scores[fixture.entrants[0]];
     Score& second = scores[fixture.entrants[1]];
-    first.net += score.net[0];
-    second.net += score.net[1];
     double gained = 0.5;  // by seat 0
     switch (score.winner) {
       case Winner::first:
@@ -200,6 +198,8 @@ struct Tournament::Impl {
         ++second.losses;
         return;  // says nothing of who is better
     }
+    first.net += score.net[0];
+    second.net += score.net[1];
     const double expected = 1 / (1 + std::pow(10, (second.elo - first.elo) / 400));
     const double change = elo_factor * (gained - expected);
     first.elo += change;

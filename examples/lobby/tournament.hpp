@@ -45,7 +45,7 @@ struct MatchScore {
     first,
     second,
     draw,
-    nobody  ///< neither came, or both left: a loss for both
+    nobody  ///< neither came, or both left: a loss for both, `net` is not counted
   };
   Winner winner = Winner::draw;
   std::array<std::int64_t, 2> net{};

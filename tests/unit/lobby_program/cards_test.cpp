@@ -141,6 +141,14 @@ TEST_CASE("seed stream: every number below the bound is drawn, and none above",
     CHECK(count < 1200);
   }
   CHECK(stream.below(1) == 0);
+
+  // With a bound of three quarters of all numbers, the first quarter would come twice as often as
+  // it should if the last one were not drawn again.
+  constexpr std::uint64_t quarter = std::uint64_t{1} << 62U;
+  int low = 0;
+  for (int i = 0; i < 3000; ++i) low += stream.below(3 * quarter) < quarter ? 1 : 0;
+  CHECK(low > 850);
+  CHECK(low < 1150);
 }
 
 TEST_CASE("deck: all 52 cards, in an order that the seed decides", "[lobby_program][cards]") {

@@ -7,6 +7,8 @@
 #include "support/vectors.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 
@@ -440,6 +442,20 @@ TEST_CASE("match record: what is not one is refused", "[lobby_program][replay]")
   CHECK_FALSE(with("/inputs/0/2", "1"));
   CHECK_FALSE(with("/inputs/1/2", 0));  // before the one before it
   CHECK_FALSE(with("/inputs/1/3", nullptr));
+  CHECK_FALSE(with("/inputs/1/2", std::numeric_limits<std::int64_t>::max()));
+}
+
+TEST_CASE("match record: one with other seats is not run", "[lobby_program][replay]") {
+  MatchRecord record{MatchWorld::wall()};
+  record.add(MatchInput::Kind::attach, 0, 0ms, {});
+  record.add(MatchInput::Kind::attach, 1, 0ms, {});
+  record.add(MatchInput::Kind::fail, 0, 1ms, "over");
+  SentFrames sent;
+  CHECK(replay("m1", {}, tic_tac_toe(), MatchWorld::seats(), {}, record, sent));
+  MatchRecord other{MatchWorld::wall()};
+  other.add(MatchInput::Kind::attach, 2, 0ms, {});
+  other.add(MatchInput::Kind::fail, 0, 1ms, "over");
+  CHECK_FALSE(replay("m1", {}, tic_tac_toe(), MatchWorld::seats(), {}, other, sent));
 }
 
 TEST_CASE("match record: it stops at its bound and says so", "[lobby_program][replay]") {

@@ -6,6 +6,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -65,7 +66,7 @@ TEST_CASE("swiss pairing: there are no more second meetings than there must be",
   std::set<std::size_t> seen;
   for (int i = 0; i < 400; ++i) {
     CAPTURE(i);
-    const std::size_t size = 2 + 2 * static_cast<std::size_t>(dice.below(4));
+    const std::size_t size = 2 + 2 * static_cast<std::size_t>(dice.below(5));
     Meetings meetings{size};
     const std::uint64_t density = 1 + dice.below(9);
     for (std::size_t a = 0; a < size; ++a) {
@@ -87,6 +88,25 @@ TEST_CASE("swiss pairing: there are no more second meetings than there must be",
     seen.insert(again);
   }
   CHECK(seen.size() > 2);
+}
+
+TEST_CASE("swiss pairing: the one way without a second meeting is found through odd circles",
+          "[lobby_program][swiss]") {
+  // Two triangles of those who have not met (1 2 3 and 5 6 7), with a tail each and joined by 2 and
+  // 6. Taking neighbours first leaves 8 and 9 over, and a search that follows an odd circle in one
+  // direction only does not get from one to the other, from either side.
+  constexpr std::array<std::array<std::size_t, 2>, 11> open{
+      {{0, 1}, {1, 2}, {1, 3}, {2, 3}, {4, 5}, {5, 6}, {5, 7}, {6, 7}, {2, 6}, {0, 8}, {4, 9}}};
+  Meetings meetings{10};
+  for (std::size_t a = 0; a < 10; ++a) {
+    for (std::size_t b = a + 1; b < 10; ++b) {
+      const std::array<std::size_t, 2> pair{a, b};
+      if (std::find(open.begin(), open.end(), pair) == open.end()) meetings.add(a, b);
+    }
+  }
+  const SwissRound round = pair_swiss_round(order_of(10), meetings);
+  using Pairs = std::vector<std::array<std::size_t, 2>>;
+  CHECK(round.pairs == Pairs{{0, 8}, {1, 3}, {2, 6}, {4, 9}, {5, 7}});
 }
 
 TEST_CASE("swiss pairing: of an odd number the last without a bye has none to play",

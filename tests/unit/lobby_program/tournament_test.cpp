@@ -330,7 +330,7 @@ TEST_CASE("tournament: a match that nobody won is lost by both", "[lobby_program
   const std::vector<Pairing> played = play(tournament, [&](const Pairing& pairing) {
     if (!lost.empty()) return lower_wins(pairing);
     lost = {pairing.entrants[0], pairing.entrants[1]};
-    return MatchScore{Winner::nobody, {}};
+    return MatchScore{Winner::nobody, {50, -50}};
   });
   CHECK(played.size() == 2);  // the other semifinal; its winner has no final to play
   const std::vector<Standing> table = tournament.standings();
@@ -340,6 +340,7 @@ TEST_CASE("tournament: a match that nobody won is lost by both", "[lobby_program
     if (lost.count(row.entrant) == 0) continue;
     CHECK(row.is_out);
     CHECK(row.losses == 1);
+    CHECK(row.net == 0);
     CHECK(row.elo == Tournament::first_elo);
   }
 }
