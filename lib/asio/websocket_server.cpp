@@ -155,7 +155,8 @@ class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
         return;
       }
       const Address remote = from_sockaddr(storage);
-      if (!endpoint_.admit(remote)) {
+      const websocket::Admission admission = endpoint_.admit(remote, now);
+      if (admission == websocket::Admission::dropped) {
         ::close(fd);
         continue;
       }
@@ -163,7 +164,11 @@ class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
       if (config_.tls != nullptr) engine = config_.tls->impl().make_engine();
       const bool lacks_tls = config_.tls != nullptr && engine == nullptr;  // for want of memory
       Socket& socket = loop_.make_socket(endpoint_, Framing::server, fd, remote, std::move(engine));
-      socket.start(now);
+      if (admission == websocket::Admission::refused) {
+        socket.start_refused(now);
+      } else {
+        socket.start(now);
+      }
       if (lacks_tls) {
         socket.broke();
         continue;
@@ -206,10 +211,7 @@ class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
   void adopt(Parcel parcel) override {
     websocket::Transit& transit = *parcel.transit();
     CloseReason refusal = is_going_ ? CloseReason::draining : CloseReason::none;
-    if (!endpoint_.admit(transit.remote)) {
-      endpoint_.admit_regardless(transit.remote);
-      refusal = CloseReason::refused;
-    }
+    if (!endpoint_.admit_arrival(transit.remote)) refusal = CloseReason::refused;
     Socket& socket = loop_.make_socket(endpoint_, Framing::server, parcel.release_fd(),
                                        transit.remote, std::move(parcel.tls().engine));
     socket.take_over(parcel, refusal);

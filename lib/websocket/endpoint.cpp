@@ -17,6 +17,9 @@ namespace muster::websocket {
 
 namespace {
 
+// How many refusals are answered: a TLS handshake for each would be worth a flood.
+constexpr RateLimit refusal_rate{.messages_per_second = 100, .burst = std::chrono::seconds{1}};
+
 std::string cap_key(const Address& address) {
   const Address network = address.network();
   return {reinterpret_cast<const char*>(network.ip.data()), network.ip.size()};
@@ -86,19 +89,37 @@ const Limits& Endpoint::limits_for(std::size_t bytes) const noexcept {
   return limits_[std::min(power, limits_.size() - 1)];
 }
 
-bool Endpoint::admit(const Address& remote) {
-  if (session_count_ >= config_.max_connections) {
+// Those that are refused take nobody's place.
+bool Endpoint::is_full() const noexcept {
+  return session_count_ - refused_.size() >= config_.max_connections;
+}
+
+// A proxy's own address has no cap.
+bool Endpoint::is_capped(std::uint32_t count) const noexcept {
+  return config_.trusted_proxy_hops == 0 && count >= config_.max_connections_per_address;
+}
+
+Admission Endpoint::admit(const Address& remote, time_point now) {
+  if (is_full()) {
     ++stats_.refused_connections;
-    return false;
+    return Admission::dropped;
   }
   std::uint32_t& count = per_address_[cap_key(remote)];
-  const bool is_capped = config_.trusted_proxy_hops == 0;  // else that is a proxy
-  if (is_capped && count >= config_.max_connections_per_address) {
+  if (is_capped(count)) {
     ++stats_.refused_connections;
-    return false;
+    const bool is_told = refused_.size() < max_refusals && refusals_.take(0, now, refusal_rate);
+    return is_told ? Admission::refused : Admission::dropped;
   }
   ++count;
-  return true;
+  return Admission::admitted;
+}
+
+bool Endpoint::admit_arrival(const Address& remote) {
+  std::uint32_t& count = per_address_[cap_key(remote)];
+  const bool is_within = !is_full() && !is_capped(count);
+  if (!is_within) ++stats_.refused_connections;
+  ++count;
+  return is_within;
 }
 
 // A proxy said for whom it speaks: counts that address in the place of its own.
@@ -114,8 +135,6 @@ bool Endpoint::count_instead(const Address& socket, const Address& forwarded) {
   leave(socket);
   return true;
 }
-
-void Endpoint::admit_regardless(const Address& remote) { ++per_address_[cap_key(remote)]; }
 
 void Endpoint::leave(const Address& remote) noexcept {
   const auto found = per_address_.find(cap_key(remote));

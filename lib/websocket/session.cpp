@@ -49,6 +49,7 @@ void Session::stamp(time_point now) noexcept {
 time_point Session::deadline(time_point now) const noexcept {
   const Config& config = endpoint_->config_;
   switch (stage_) {
+    case Stage::refusal:
     case Stage::head:
     case Stage::request:
     case Stage::decision:
@@ -81,6 +82,7 @@ void Session::due(time_point now) {
   }
   Stats& stats = endpoint_->stats_;
   switch (stage_) {
+    case Stage::refusal:
     case Stage::head:
       ++stats.upgrade_timeouts;
       if (has_begun_request()) {
@@ -125,7 +127,7 @@ void Session::drain() noexcept {
     close(CloseReason::draining, close_code::going_away, "going away");
   } else if (has_ended() || is_closing()) {
     return;
-  } else if (has_begun_request() || stage_ != Stage::head) {
+  } else if (has_begun_request() || !awaits_request()) {
     respond({.status = 503, .body = as_bytes("going away\n")});
   } else {
     ended(CloseReason::draining, false);
@@ -139,6 +141,13 @@ void Session::start(time_point now) {
   ++endpoint_->session_count_;
   const Endpoint::Call call{*endpoint_, now};
   enter(Stage::head);
+}
+
+void Session::start_refused(time_point now) {
+  ++endpoint_->session_count_;
+  endpoint_->refused_.insert(id().index);
+  const Endpoint::Call call{*endpoint_, now};
+  enter(Stage::refusal);
 }
 
 void Session::receive(mutable_byte_view bytes, time_point now) {
@@ -292,7 +301,7 @@ void Session::leave_endpoint() noexcept {
   endpoint_->wheel_.clear(id().index);
   endpoint_->openings_.erase(id().index);
   endpoint_->streams_.erase(id().index);
-  if (!is_client()) endpoint_->leave(remote());
+  if (!is_client() && endpoint_->refused_.erase(id().index) == 0) endpoint_->leave(remote());
   --endpoint_->session_count_;
 }
 

@@ -199,6 +199,13 @@ bool Session::take_forwarded(const RequestHead& head) {
   return true;
 }
 
+void Session::refuse() noexcept {
+  static constexpr std::array<HeaderField, 1> retry_after{{{"Retry-After", "5"}}};
+  respond({.status = 429,
+           .body = as_bytes("too many connections from this address\n"),
+           .headers = retry_after});
+}
+
 bool Session::take_request(mutable_byte_view& bytes, time_point now) {
   const auto kept = endpoint_->openings_.find(id().index);
   std::size_t from_start = 0;
@@ -216,6 +223,10 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     return false;
   }
   head_only_ = head.method == "HEAD";
+  if (stage_ == Stage::refusal) {
+    refuse();
+    return false;
+  }
   const auto body_size = static_cast<std::size_t>(head.content_length.value_or(0));
   if (head.content_length.value_or(0) > endpoint_->config_.max_body) {
     ++stats.bad_requests;
@@ -229,7 +240,7 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     return false;
   }
   if (!take_forwarded(head)) {
-    respond({.status = 503, .body = as_bytes("too many connections from this address\n")});
+    refuse();
     return false;
   }
   const byte_view body = bytes.subspan(parsed.size, body_size);

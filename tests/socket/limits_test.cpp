@@ -90,12 +90,47 @@ TEST_CASE("socket: connections of one address are capped, and the place is given
   ServerWorld world{each_backend(), config};
   for (int i = 0; i < 3; ++i) world.open();
   RawClient& fourth = world.connect();
+  fourth.send(RawClient::upgrade_request());
   REQUIRE(world.run_until([&] { return fourth.is_at_end(); }));
+  CHECK_THAT(fourth.head(), StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
+  CHECK_THAT(fourth.head(), ContainsSubstring("\r\nRetry-After: 5\r\n"));
+  CHECK_FALSE(fourth.was_reset());
   CHECK(world.server->endpoint().stats().refused_connections == 1);
   world.owned[0]->reset();
   REQUIRE(world.run_until([&] { return world.service.closes == 1; }));
   world.open();
   CHECK(world.service.opens == 4);
+}
+
+TEST_CASE(
+    "socket: a crowd above the cap is partly told and partly dropped, and nobody inside notices",
+    "[caps]") {
+  ServerWorld::Config config;
+  config.max_connections_per_address = 1;
+  ServerWorld world{each_backend(), config};
+  RawClient& inside = world.open();
+  constexpr std::size_t crowd = websocket::max_refusals + 20;
+  // They are silent, so that those who are to be told stay.
+  std::vector<RawClient*> silent;
+  for (std::size_t i = 0; i < crowd; ++i) silent.push_back(&world.connect());
+  const auto dropped = [&] {
+    return std::count_if(silent.begin(), silent.end(),
+                         [](const RawClient* client) { return client->is_at_end(); });
+  };
+  REQUIRE(world.run_until([&] { return dropped() == 20; }));
+  CHECK(world.server->endpoint().session_count() == 1 + websocket::max_refusals);
+  inside.send(RawClient::frame("here"));
+  REQUIRE(world.run_until([&] { return inside.messages().size() == 1; }));
+  for (RawClient* const client : silent) {
+    if (!client->is_at_end()) client->send(RawClient::upgrade_request());
+  }
+  REQUIRE(world.run_until([&] { return static_cast<std::size_t>(dropped()) == crowd; }));
+  CHECK(std::count_if(silent.begin(), silent.end(), [](const RawClient* client) {
+          return client->head().starts_with("HTTP/1.1 429 ");
+        }) == websocket::max_refusals);
+  for (RawClient* const client : silent) client->close();
+  REQUIRE(world.run_until([&] { return world.server->endpoint().session_count() == 1; }));
+  CHECK(world.service.opens == 1);
 }
 
 TEST_CASE("socket: connections are capped in all", "[caps]") {

@@ -66,7 +66,7 @@ struct Worlds final : test::PipeCarrier {
 
   void open(std::size_t in = 0, const Address& remote = {}) {
     place = in;
-    REQUIRE(world().endpoint.admit(remote));
+    REQUIRE(world().admits(remote));
     peer = world().accept(remote);
     peer.session->carrier = this;
     feed(test::upgrade_request);
@@ -323,7 +323,7 @@ TEST_CASE("moving: it may be wished outside of a message, on opening and on arri
   const bool is_late = GENERATE(false, true);
   if (is_late) worlds.worlds[0]->service.when_upgrade = [](const Request&, Decision&) {};
   worlds.place = 0;
-  REQUIRE(worlds.world().endpoint.admit({}));
+  REQUIRE(worlds.world().admits({}));
   worlds.peer = worlds.world().accept();
   worlds.peer.session->carrier = &worlds;
   // Messages lie right behind the request.
@@ -486,13 +486,13 @@ TEST_CASE("moving: caps and counts follow the connection", "[moving]") {
   };
   const Address address = Address::v4(0x01020304, 5);
   worlds.open(0, address);
-  CHECK(!worlds.endpoint(0).admit(address));
+  CHECK(!worlds.worlds[0]->admits(address));
   worlds.feed(test::encode({0x81, "join"}, to_server));
   CHECK(worlds.place == 1);
   CHECK(worlds.peer.session->remote() == address);
   CHECK(worlds.endpoint(0).session_count() == 0);
   CHECK(worlds.endpoint(1).session_count() == 1);
-  CHECK(!worlds.endpoint(1).admit(address));
+  CHECK(!worlds.worlds[1]->admits(address));
   const End first = worlds.peer;
 
   // The second finds the place there taken: it is told so, and its service there is told of its
@@ -510,10 +510,10 @@ TEST_CASE("moving: caps and counts follow the connection", "[moving]") {
   CHECK(worlds.worlds[1]->service.take() ==
         std::vector<std::string>{"close refused 1013 try again later"});
   CHECK(worlds.endpoint(1).session_count() == 1);
-  CHECK(!worlds.endpoint(1).admit(address));
+  CHECK(!worlds.worlds[1]->admits(address));
   worlds.peer = first;
   worlds.world().finish(worlds.peer);
-  CHECK(worlds.endpoint(1).admit(address));
+  CHECK(worlds.worlds[1]->admits(address));
 }
 
 TEST_CASE("moving: limits, deadlines and the state of the queue go along", "[moving]") {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace muster;
 using namespace muster::shard;
@@ -46,7 +48,7 @@ TEST_CASE("shard handshake: every case of the vectors", "[shard][vectors]") {
   int cases = 0;
   for (const json& vector : vectors.at("handshake")) {
     const std::string name = vector.at("name");
-    if (name == "65th connection from one address") continue;  // the transport's, tested there
+    if (name == "65th connection from one address") continue;  // below
     const json& expected = vector.at("ours") == "same" ? vector.at("seed") : vector.at("ours");
     INFO(name);
     ++cases;
@@ -112,6 +114,44 @@ TEST_CASE("shard handshake: every case of the vectors", "[shard][vectors]") {
     }
   }
   CHECK(cases == 37);
+}
+
+TEST_CASE("shard defect 9: the 65th connection of an address is told so", "[shard][vectors]") {
+  const json vectors = test::load_vectors("shard_vectors.json");
+  const auto& handshakes = vectors.at("handshake");
+  const auto vector = std::find_if(handshakes.begin(), handshakes.end(), [](const json& one) {
+    return one.at("name") == "65th connection from one address";
+  });
+  REQUIRE(vector != handshakes.end());
+  ShardFront front;
+  std::vector<End> ends;
+  for (int i = 0; i < 64; ++i) ends.push_back(front.join("shard=open&sid=c" + std::to_string(i)));
+  const auto knock = [&] {
+    End end = front.request(vector->at("request_line").get<std::string>(), {});
+    const std::string bytes = end.pipe->take();
+    front.world.finish(end);
+    return bytes;
+  };
+  const std::string bytes = knock();
+  CHECK(bytes ==
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: 39\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+        "too many connections from this address\n");
+  const Answer answer{bytes};
+  const json& expected = vector->at("ours");
+  CHECK(answer.status == expected.at("status").get<unsigned>());
+  REQUIRE(expected.at("headers").at("Retry-After") == "<seconds>");
+  CHECK(answer.field("Retry-After") == "5");
+  CHECK(expected.at("upgrade") == false);
+  CHECK(answer.field("Upgrade") == "<none>");
+  CHECK(front.service.stats().accepted == 64);
+  // Who comes from elsewhere is let in, and who comes after somebody has left.
+  front.remote = Address::v4(0xc0000202, 1);
+  CHECK(Answer{knock()}.status == 101);
+  front.remote = Address::v4(0xc0000201, 1);
+  CHECK(Answer{knock()}.status == 429);
+  front.world.finish(ends[17]);
+  CHECK(Answer{knock()}.status == 101);
 }
 
 TEST_CASE("shard handshake: two guests without an id are not one", "[shard]") {

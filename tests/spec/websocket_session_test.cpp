@@ -343,7 +343,7 @@ TEST_CASE("websocket sessions: the peer is the one that the trusted proxies name
       seen = request.remote.to_string();
       decision.accept(world.service);
     };
-    REQUIRE(world.endpoint.admit(socket));
+    REQUIRE(world.admits(socket));
     End end = world.accept(socket);
     CHECK(end.session->remote() == socket);
     world.feed(end, test::upgrade_with(fields));

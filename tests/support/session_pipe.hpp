@@ -260,6 +260,18 @@ struct SessionWorld {
     return end;
   }
 
+  /// Whether one more from there is let in.
+  bool admits(const muster::Address& remote) {
+    return endpoint.admit(remote, now) == muster::websocket::Admission::admitted;
+  }
+
+  /// A server's session for a connection that is refused.
+  End refuse(const muster::Address& remote = {}) {
+    End end = make(endpoint, muster::Framing::server, remote);
+    end.session->start_refused(now);
+    return end;
+  }
+
   /// A server's session with its handshake done.
   End open() {
     End end = accept();
@@ -272,10 +284,7 @@ struct SessionWorld {
   /// A session that comes from another world.
   End arrive(std::shared_ptr<Pipe> pipe, muster::websocket::Transit& transit, PipeCarrier* carrier,
              bool is_welcome = true) {
-    if (!endpoint.admit(transit.remote)) {
-      endpoint.admit_regardless(transit.remote);
-      is_welcome = false;
-    }
+    is_welcome = endpoint.admit_arrival(transit.remote) && is_welcome;
     End end;
     end.pipe = std::move(pipe);
     end.session = new PipeSession{endpoint, muster::Framing::server, end.pipe, transit.remote};

@@ -126,7 +126,7 @@ class ShardFront {
       if (!value.empty()) head += name + ": " + value + "\r\n";
     }
     head += "\r\n";
-    End end = world.accept();
+    End end = world.admits(remote) ? world.accept(remote) : world.refuse(remote);
     world.feed(end, head + std::string{then});
     return end;
   }
@@ -163,7 +163,10 @@ class ShardFront {
   }
 
   // Nobody answers pings here.
-  SessionWorld world{{.ping_interval = muster::duration{0}, .idle_timeout = muster::duration{0}}};
+  SessionWorld world{{.max_connections_per_address = 64,
+                      .ping_interval = muster::duration{0},
+                      .idle_timeout = muster::duration{0}}};
+  muster::Address remote = muster::Address::v4(0xc0000201, 1);  ///< of all who come
   muster::SeededEntropy entropy{7};
   muster::shard::Registry registry;
   KnownTokens tokens;

@@ -6,6 +6,7 @@
 #include <muster/deadline_wheel.hpp>
 #include <muster/entropy.hpp>
 #include <muster/outbox.hpp>
+#include <muster/rate_limit.hpp>
 #include <muster/service.hpp>
 #include <muster/websocket/frame_codec.hpp>
 #include <muster/websocket/handshake.hpp>
@@ -18,6 +19,7 @@
 #include <string>
 #include <system_error>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -62,10 +64,21 @@ struct Config {
   /// it is the socket's. Only if nobody reaches the server past the proxies: entries further to the
   /// left, and all of them without a proxy, are whatever a client wrote (server).
   ///
-  /// The cap per address counts these addresses, once the request was read, and refuses with a 503.
-  /// The socket's own address, the proxy's, has no cap then.
+  /// The cap per address counts these addresses, once the request was read. The socket's own
+  /// address, the proxy's, has no cap then.
   unsigned trusted_proxy_hops = 0;
 };
+
+/// What becomes of a new connection.
+enum class Admission : std::uint8_t {
+  admitted,  ///< it is counted, and starts
+  refused,   ///< too many come from there: `Session::start_refused` tells it so
+  dropped,   ///< nor is it told: to be closed at once
+};
+
+/// The most connections at once that are refused with an answer: above it, and above 100 a second,
+/// they are dropped, so that a flood costs no more than its accepts.
+inline constexpr std::size_t max_refusals = 64;
 
 /// @param problem   on failure, a sentence that names the field and what is allowed
 /// @error errc::invalid_config
@@ -74,7 +87,7 @@ struct Config {
 /// Counters since the start.
 struct Stats {
   std::uint64_t connections = 0;          ///< begun
-  std::uint64_t refused_connections = 0;  ///< over a cap
+  std::uint64_t refused_connections = 0;  ///< over a cap: with an answer, or dropped
   std::uint64_t upgrades = 0;             ///< handshakes completed
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
   std::uint64_t streams = 0;              ///< those of them that were answered with a stream
@@ -114,11 +127,12 @@ class Endpoint {
   /// Every session must be gone.
   ~Endpoint();
 
-  /// Whether one more connection from there is within the caps; counts it if so.
-  [[nodiscard]] bool admit(const Address& remote);
+  /// Counts one more connection from there, if it is within the caps. Too many in all are dropped,
+  /// too many of one address refused.
+  [[nodiscard]] Admission admit(const Address& remote, time_point now);
 
-  /// Counts one from there that is about to be closed, whatever the caps say.
-  void admit_regardless(const Address& remote);
+  /// Counts one that arrives from another loop. False: it is above the caps, and to be closed.
+  [[nodiscard]] bool admit_arrival(const Address& remote);
 
   /// Carries out the deadlines that have come.
   void advance(time_point now);
@@ -180,6 +194,8 @@ class Endpoint {
   };
 
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
+  [[nodiscard]] bool is_full() const noexcept;
+  [[nodiscard]] bool is_capped(std::uint32_t count) const noexcept;
   [[nodiscard]] bool count_instead(const Address& socket, const Address& forwarded);
   void leave(const Address& remote) noexcept;
 
@@ -196,6 +212,8 @@ class Endpoint {
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
   std::unordered_map<std::uint32_t, std::unique_ptr<Transit>> transits_;  // those about to leave
   std::unordered_map<std::uint32_t, Stream> streams_;                     // by connection index
+  std::unordered_set<std::uint32_t> refused_;  // those that get an answer, and count nowhere else
+  RateMeter refusals_;
   ConnectionId deciding_;                // whose upgrade request the service is looking at
   AcceptValue deciding_accept_;          // what answers that request's key
   const Session* announcing_ = nullptr;  // a client's session whose service hears `on_open`

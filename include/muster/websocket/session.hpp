@@ -30,6 +30,10 @@ class Session : public Connection {
   /// Begins to wait for a request. Bytes may follow at once.
   void start(time_point now);
 
+  /// Begins to wait for a request that is answered with 429, whatever it asks for: the endpoint
+  /// refused the connection.
+  void start_refused(time_point now);
+
   /// Begins a client's session, whose transport is still being established. `service` hears
   /// `on_open`, or `on_close` if that fails.
   void prepare_client(Service& service, time_point now);
@@ -119,6 +123,7 @@ class Session : public Connection {
 
   // What a session waits for, where `Connection` does not say it.
   enum class Stage : std::uint8_t {
+    refusal,   // the head of a request that is refused
     head,      // a request's or a response's head, and a request's body
     request,   // the service's answer to a plain request
     decision,  // the service's answer to an upgrade request
@@ -138,6 +143,7 @@ class Session : public Connection {
   bool take_head(mutable_byte_view& bytes, time_point now);
   bool take_request(mutable_byte_view& bytes, time_point now);
   bool take_forwarded(const RequestHead& head);
+  void refuse() noexcept;
   bool take_response(mutable_byte_view& bytes);
   void decode(mutable_byte_view bytes, time_point now);
   void decode_kept(time_point now);
@@ -156,6 +162,7 @@ class Session : public Connection {
   [[nodiscard]] bool is_stream() const noexcept { return framing() == Framing::none; }
   [[nodiscard]] duration stream_period() const noexcept;
   [[nodiscard]] bool has_begun_request() const noexcept;
+  [[nodiscard]] bool awaits_request() const noexcept { return stage_ <= Stage::head; }
   [[nodiscard]] bool is_origin_welcome(const RequestHead& head) const noexcept;
   void send_control_frame(Opcode opcode, byte_view payload) noexcept;
   Opening& opening();

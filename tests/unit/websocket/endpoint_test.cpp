@@ -15,6 +15,7 @@ using namespace muster;
 using namespace std::chrono_literals;
 using test::End;
 using test::SessionWorld;
+using websocket::Admission;
 using websocket::Config;
 using websocket::Role;
 
@@ -72,11 +73,11 @@ TEST_CASE("endpoint: a cap on all connections", "[endpoint][caps]") {
   SessionWorld world{config};
   const auto connect = [&](std::uint32_t ip) {
     const Address address = Address::v4(ip, 1);
-    return world.endpoint.admit(address) ? world.accept(address) : End{};
+    return world.admits(address) ? world.accept(address) : End{};
   };
   End first = connect(1);
   End second = connect(2);
-  CHECK_FALSE(world.endpoint.admit(Address::v4(3, 1)));
+  CHECK(world.endpoint.admit(Address::v4(3, 1), world.now) == Admission::dropped);
   CHECK(world.endpoint.stats().refused_connections == 1);
   CHECK(world.endpoint.session_count() == 2);
   world.finish(first);
@@ -92,7 +93,11 @@ TEST_CASE("endpoint: a cap on the connections of one address", "[endpoint][caps]
   SessionWorld world{config};
   std::vector<End> ends;
   const auto connect = [&](const Address& address) {
-    if (!world.endpoint.admit(address)) return false;
+    const Admission admission = world.endpoint.admit(address, world.now);
+    if (admission != Admission::admitted) {
+      CHECK(admission == Admission::refused);
+      return false;
+    }
     ends.push_back(world.accept(address));
     return true;
   };
@@ -123,7 +128,7 @@ TEST_CASE("endpoint: a cap on the connections of one address", "[endpoint][caps]
     CHECK(world.endpoint.opening_count() == 0);
     ends.clear();
     for (const Address& address : addresses) CHECK(connect(address));
-    CHECK_FALSE(world.endpoint.admit(addresses[0]));
+    CHECK_FALSE(world.admits(addresses[0]));
   }
 }
 
@@ -135,7 +140,7 @@ TEST_CASE("endpoint: behind a proxy the forwarded addresses are counted", "[endp
   const Address proxy = Address::v4(0x0a000001, 1);
   std::vector<End> ends;
   const auto connect = [&](std::string_view request) -> std::string {
-    REQUIRE(world.endpoint.admit(proxy));
+    REQUIRE(world.admits(proxy));
     End end = world.accept(proxy);
     world.feed(end, request);
     ends.push_back(end);
@@ -148,11 +153,11 @@ TEST_CASE("endpoint: behind a proxy the forwarded addresses are counted", "[endp
   for (int round = 0; round < 3; ++round) {
     CHECK(upgrade("192.0.2.1") == "101");
     CHECK(connect("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n") == "200");
-    CHECK(upgrade("192.0.2.1") == "503");
+    CHECK(upgrade("192.0.2.1") == "429");
     CHECK(upgrade("192.0.2.2") == "101");
     CHECK(upgrade("2001:db8::1") == "101");
     CHECK(upgrade("2001:db8::2") == "101");
-    CHECK(upgrade("2001:db8::3") == "503");  // by /64
+    CHECK(upgrade("2001:db8::3") == "429");  // by /64
     CHECK(world.endpoint.stats().refused_connections == 2U * static_cast<unsigned>(round + 1));
     // The proxy itself has no cap: heads that are not there yet, or name nobody.
     for (int i = 0; i < 5; ++i) CHECK(upgrade("unknown") == "101");
@@ -165,6 +170,143 @@ TEST_CASE("endpoint: behind a proxy the forwarded addresses are counted", "[endp
     CHECK(world.endpoint.session_count() == 0);
     ends.clear();
   }
+}
+
+namespace {
+
+constexpr std::string_view too_many =
+    "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 39\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+    "too many connections from this address\n";
+
+}  // namespace
+
+TEST_CASE("endpoint: whoever is refused is told so, whatever it asks for", "[endpoint][caps]") {
+  SessionWorld world;
+  const std::vector<std::string> requests{
+      std::string{test::upgrade_request},
+      test::upgrade_with("Origin: https://evil.example\r\n"),
+      "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\nnever whole",
+      "BREW / HTTP/1.1\r\nHost: h\r\n\r\n",
+  };
+  for (const std::string& request : requests) {
+    INFO(request);
+    for (const bool in_pieces : {false, true}) {
+      End end = world.refuse();
+      if (in_pieces) {
+        world.feed(end, request, test::every_byte(request.size()));
+      } else {
+        world.feed(end, request);
+      }
+      CHECK(end.pipe->written == too_many);
+      CHECK(end.pipe->half_closed);
+      world.feed(end, test::upgrade_request);  // nobody looks at it
+      CHECK(end.pipe->written == too_many);
+      world.finish(end);
+      CHECK(end.is_gone());
+    }
+  }
+  End head = world.refuse();
+  world.feed(head, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(head.pipe->written == too_many.substr(0, too_many.find("\r\n\r\n") + 4));
+  // A head that is none is answered as anybody's.
+  End garbage = world.refuse();
+  world.feed(garbage, "garbage\r\n\r\n");
+  CHECK_THAT(garbage.pipe->written, StartsWith("HTTP/1.1 400 "));
+  End large = world.refuse();
+  world.feed(large, "GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(9000, 'x'));
+  CHECK_THAT(large.pipe->written, StartsWith("HTTP/1.1 431 "));
+  CHECK(world.service.upgrades == 0);
+  CHECK(world.service.requests == 0);
+  CHECK(world.endpoint.opening_count() == 0);
+}
+
+TEST_CASE("endpoint: whoever is refused has the deadlines of anybody", "[endpoint][caps]") {
+  Config config;
+  config.upgrade_timeout = 5s;
+  SessionWorld world{config};
+  End silent = world.refuse();
+  End begun = world.refuse();
+  End slow = world.refuse();
+  world.feed(begun, "GET / HT");
+  for (int i = 0; i < 9; ++i) {
+    world.feed(slow, std::string_view{"GET / HTTP/1.1"}.substr(static_cast<std::size_t>(i), 1));
+    world.wait(500ms);
+  }
+  CHECK_FALSE(silent.is_gone());
+  world.wait(600ms);
+  CHECK(silent.is_gone());
+  CHECK(silent.pipe->written.empty());
+  CHECK_THAT(begun.pipe->written, StartsWith("HTTP/1.1 408 "));
+  CHECK_THAT(slow.pipe->written, StartsWith("HTTP/1.1 408 "));
+  world.wait(2100ms);
+  CHECK(world.endpoint.session_count() == 0);
+  CHECK(world.endpoint.opening_count() == 0);
+
+  End waits = world.refuse();
+  End unfinished = world.refuse();
+  world.feed(unfinished, "GET / HT");
+  world.endpoint.close_all();
+  world.run();
+  CHECK(waits.is_gone());
+  CHECK_THAT(unfinished.pipe->written, StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_CASE("endpoint: those that are refused take nobody's place, and are few", "[endpoint][caps]") {
+  Config config;
+  config.max_connections = 3;
+  config.max_connections_per_address = 2;
+  SessionWorld world{config};
+  const Address crowd = Address::v4(0xc0000201, 1);
+  const Address other = Address::v4(0xc0000202, 1);
+  std::vector<End> inside;
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(world.admits(crowd));
+    inside.push_back(world.accept(crowd));
+  }
+  const auto knock = [&](std::vector<End>& told) {
+    const Admission admission = world.endpoint.admit(crowd, world.now);
+    if (admission == Admission::refused) told.push_back(world.refuse(crowd));
+    return admission;
+  };
+  std::vector<End> told;
+  for (std::size_t i = 0; i < websocket::max_refusals; ++i) {
+    REQUIRE(knock(told) == Admission::refused);
+  }
+  for (int i = 0; i < 1000; ++i) REQUIRE(knock(told) == Admission::dropped);
+  CHECK(world.endpoint.stats().refused_connections == websocket::max_refusals + 1000);
+  CHECK(world.endpoint.stats().connections == 2);
+  // They are not counted: not in all, and not against their address.
+  REQUIRE(world.admits(other));
+  inside.push_back(world.accept(other));
+  CHECK(world.endpoint.admit(other, world.now) == Admission::dropped);
+  world.finish(inside[0]);
+  REQUIRE(world.admits(crowd));
+  inside.push_back(world.accept(crowd));
+  // A place for an answer is free when one of them is gone.
+  world.wait(1s);
+  world.finish(told.front());
+  CHECK(world.endpoint.admit(crowd, world.now) == Admission::dropped);  // there are three
+  world.finish(inside[2]);
+  CHECK(knock(told) == Admission::refused);
+  CHECK(knock(told) == Admission::dropped);
+  world.wait(11s);
+  CHECK(world.endpoint.session_count() == 0);
+  // Nor are they answered faster than 100 a second.
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(world.admits(crowd));
+    inside.push_back(world.accept(crowd));
+  }
+  int answered = 0;
+  for (int i = 0; i < 3000; ++i) {
+    if (i % 1000 == 0) world.wait(1s);
+    told.clear();
+    if (knock(told) != Admission::refused) continue;
+    ++answered;
+    world.finish(told[0]);
+  }
+  CHECK(answered == 300);
 }
 
 TEST_CASE("endpoint: closing all", "[endpoint][drain]") {
