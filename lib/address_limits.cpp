@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <ratio>
 #include <span>
 #include <string_view>
 
@@ -34,27 +35,36 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr unsigned room_bits = 16;
 constexpr std::uint64_t room_mask = (std::uint64_t{1} << room_bits) - 1;
 
-// Milliseconds of the caller's clock. They wrap after two years; a word that nobody touched for so
-// long seems to have failures again, for the minute before its time comes round.
+// Tenths of a millisecond of the caller's clock: one connection of a thousand in a second is ten of
+// them. They wrap after 79 days; a word that nobody touched for so long seems to have failures
+// again, for the minute before its time comes round.
+using Ticks = std::chrono::duration<std::int64_t, std::ratio<1, 10'000>>;
 constexpr unsigned time_bits = 36;
 constexpr std::uint64_t time_mask = (std::uint64_t{1} << time_bits) - 1;
 // No failure is remembered for longer than 61 s. Twice that, for threads whose `now` is not quite
 // the same; what is further ahead is long over.
-constexpr std::uint64_t horizon = 122'000;
-constexpr std::uint64_t minute = 60'000;
+constexpr std::uint64_t horizon = Ticks{std::chrono::seconds{122}}.count();
+constexpr duration minute = std::chrono::minutes{1};
+constexpr duration second = std::chrono::seconds{1};
 
 // In a line of failures the last word is for all that found no place.
 constexpr std::size_t places = words_in_line - 1;
 
-std::uint64_t ms_of(time_point now) noexcept {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  return static_cast<std::uint64_t>(ms) & time_mask;
+std::uint64_t ticks_of(time_point now) noexcept {
+  const auto ticks = std::chrono::floor<Ticks>(now.time_since_epoch()).count();
+  return static_cast<std::uint64_t>(ticks) & time_mask;
 }
 
 // How long until the failures of a word are forgiven, 0 if they are.
 std::uint64_t debt_of(std::uint64_t word, std::uint64_t now) noexcept {
   const std::uint64_t debt = (word - now) & time_mask;
   return word == 0 || debt > horizon ? 0 : debt;
+}
+
+std::uint32_t connections_at_once(const AddressLimits::Config& config) noexcept {
+  return static_cast<std::uint32_t>(config.connections_per_second *
+                                    static_cast<std::uint64_t>(config.connection_burst.count()) /
+                                    static_cast<std::uint64_t>(second.count()));
 }
 
 // Never 0, so that a word that is in use is not 0 either.
@@ -74,6 +84,9 @@ std::error_code AddressLimits::validate(const Config& config, std::string& probl
   check(config.max_rooms <= room_mask, "max_rooms must be at most 65535");
   check(config.failed_tokens_per_minute <= 1000, "failed_tokens_per_minute must be at most 1000");
   check(config.empty_rooms_per_minute <= 1000, "empty_rooms_per_minute must be at most 1000");
+  check(config.connections_per_second <= 1000, "connections_per_second must be at most 1000");
+  check(config.connection_burst >= second && config.connection_burst <= 30 * second,
+        "connection_burst must be between 1 s and 30 s");
   return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
 }
 
@@ -81,8 +94,12 @@ AddressLimits::AddressLimits(const Config& config, Entropy& entropy)
     : config_(config),
       seed_{entropy.next_u64(), entropy.next_u64()},
       rooms_(config.max_rooms != 0 ? new Line[config.slots / words_in_line] : nullptr),
-      tokens_(config.slots / words_in_line, config.failed_tokens_per_minute),
-      empty_rooms_(config.slots / words_in_line, config.empty_rooms_per_minute) {}
+      tokens_(config.slots / words_in_line, config.failed_tokens_per_minute, minute,
+              config.failed_tokens_per_minute),
+      empty_rooms_(config.slots / words_in_line, config.empty_rooms_per_minute, minute,
+                   config.empty_rooms_per_minute),
+      connections_(config.slots / words_in_line, config.connections_per_second, second,
+                   connections_at_once(config)) {}
 
 // 0: an address that is not limited.
 std::uint64_t AddressLimits::hash_of(const Address& address) const noexcept {
@@ -157,42 +174,50 @@ void AddressLimits::count_empty_room(const Address& address, time_point now) noe
   empty_rooms_.count(hash_of(address), now);
 }
 
-AddressLimits::Rate::Rate(std::size_t lines, std::uint32_t per_minute)
-    : lines_(per_minute != 0 ? new Line[lines] : nullptr),
-      line_mask_(lines - 1),
-      step_(per_minute != 0 ? (minute + per_minute - 1) / per_minute : 0),
-      burst_(per_minute) {}
+bool AddressLimits::take_connection(const Address& address, time_point now) noexcept {
+  const std::uint64_t hash = hash_of(address);
+  if (!connections_.allows(hash, now)) return false;
+  connections_.count(hash, now);
+  return true;
+}
+
+AddressLimits::Rate::Rate(std::size_t lines, std::uint32_t count, duration period,
+                          std::uint32_t burst)
+    : lines_(count != 0 ? new Line[lines] : nullptr), line_mask_(lines - 1), burst_(burst) {
+  const auto ticks = static_cast<std::uint64_t>(std::chrono::duration_cast<Ticks>(period).count());
+  step_ = count != 0 ? (ticks + count - 1) / count : 0;
+}
 
 bool AddressLimits::Rate::allows(std::uint64_t hash, time_point now) const noexcept {
   if (hash == 0 || lines_ == nullptr) return true;
   const Line& line = lines_[hash & line_mask_];
-  const std::uint64_t ms = ms_of(now);
+  const std::uint64_t at = ticks_of(now);
   const std::uint64_t owner = owner_of(hash);
   std::uint64_t debt = 0;
   bool is_full = true;
   for (std::size_t i = 0; i < places; ++i) {
     const std::uint64_t word = line.words[i].load(relaxed);
-    const std::uint64_t word_debt = debt_of(word, ms);
+    const std::uint64_t word_debt = debt_of(word, at);
     if (word_debt == 0) is_full = false;
     if (word >> time_bits == owner) debt += word_debt;
   }
   if (debt != 0 || !is_full) return debt + step_ <= burst_ * step_;
   const std::uint64_t shared_step = (step_ + places - 1) / places;
-  return debt_of(line.words[places].load(relaxed), ms) + shared_step <=
+  return debt_of(line.words[places].load(relaxed), at) + shared_step <=
          burst_ * places * shared_step;
 }
 
 void AddressLimits::Rate::count(std::uint64_t hash, time_point now) noexcept {
   if (hash == 0 || lines_ == nullptr) return;
   Line& line = lines_[hash & line_mask_];
-  const std::uint64_t ms = ms_of(now);
+  const std::uint64_t at = ticks_of(now);
   const std::uint64_t owner = owner_of(hash);
   for (;;) {
     Word* chosen = nullptr;
     std::uint64_t old = 0;
     for (std::size_t i = 0; i < places; ++i) {
       const std::uint64_t word = line.words[i].load(relaxed);
-      const bool is_free = debt_of(word, ms) == 0;
+      const bool is_free = debt_of(word, at) == 0;
       const bool is_mine = !is_free && word >> time_bits == owner;
       if (is_mine || (is_free && chosen == nullptr)) {
         chosen = &line.words[i];
@@ -213,8 +238,8 @@ void AddressLimits::Rate::count(std::uint64_t hash, time_point now) noexcept {
     }
     // Failures beyond the limit do not lengthen the wait: it would let an attacker who shares an
     // address with others keep them out for longer than the limit says.
-    const std::uint64_t debt = std::min(debt_of(old, ms) + step, most);
-    if (chosen->compare_exchange_strong(old, prefix | ((ms + debt) & time_mask), relaxed)) return;
+    const std::uint64_t debt = std::min(debt_of(old, at) + step, most);
+    if (chosen->compare_exchange_strong(old, prefix | ((at + debt) & time_mask), relaxed)) return;
   }
 }
 

@@ -342,6 +342,12 @@ const std::vector<Key>& keys() {
       whole_number(
           "empty_rooms_per_minute", "", 0, 1000,
           [](Options & o) -> auto& { return o.relay.addresses.empty_rooms_per_minute; }),
+      whole_number(
+          "connections_per_second", "", 0, 1000,
+          [](Options & o) -> auto& { return o.relay.addresses.connections_per_second; }),
+      time_span<seconds>(
+          "connection_burst_s", "1", "30", Zero::forbidden,
+          [](Options & o) -> auto& { return o.relay.addresses.connection_burst; }),
       {{"address_slots", "a power of two from 64 to 16777216", {"64", "16777216"}},
        [](Options& options, const toml::node& node) {
          const auto value = node.value_exact<std::int64_t>();

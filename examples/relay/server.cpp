@@ -37,9 +37,10 @@ constexpr std::array file_headers{HeaderField{"Cache-Control", "no-cache"},
                                   HeaderField{"X-Content-Type-Options", "nosniff"},
                                   HeaderField{"Referrer-Policy", "no-referrer"}};
 
-muster::asio::WebSocketServer::Config listener_config(const Shared& shared) {
+muster::asio::WebSocketServer::Config listener_config(Shared& shared) {
   muster::asio::WebSocketServer::Config config = shared.options().websocket;
   config.tls = shared.tls();
+  config.limits = &shared.limits();
   config.reuse_port = shared.options().loops > 1;
   return config;
 }

@@ -43,6 +43,16 @@ Invocation parse_options(std::span<const std::string> arguments) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000).description(""))
       ->capture_default_str();
+  app.add_option("--connections-per-address", options.connections_per_address,
+                 "Connections of one address at once, 1 to 2^30")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 30).description(""))
+      ->capture_default_str();
+  app.add_option("--connections-per-second", options.connections_per_second,
+                 "New connections of one address in a second, up to 1000; 0: no limit")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000).description(""))
+      ->capture_default_str();
   app.add_flag("--guests", options.guests, "Who has no account chooses its id itself");
   app.add_option("--accounts", options.accounts_file,
                  "Who has which token; without --guests, nobody else may play")

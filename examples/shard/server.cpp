@@ -55,9 +55,19 @@ AnyShard::Config shard_config(const Options& options) {
   return config;
 }
 
+muster::AddressLimits::Config limits_config(const Options& options) {
+  return {.max_rooms = 0,
+          .failed_tokens_per_minute = 0,
+          .empty_rooms_per_minute = 0,
+          .connections_per_second = options.connections_per_second};
+}
+
 muster::asio::WebSocketServer::Config listener_config(const Options& options,
-                                                      const muster::shard::Service::Config& shard) {
+                                                      const muster::shard::Service::Config& shard,
+                                                      muster::AddressLimits& limits) {
   muster::asio::WebSocketServer::Config config;
+  config.max_connections_per_address = options.connections_per_address;
+  config.limits = &limits;
   config.max_message = shard.max_message;
   config.origins = options.origins;
   return config;
@@ -75,9 +85,10 @@ void Accounts::authenticate(std::string_view token, const Request&,
 Server::Server(const Options& options, muster::asio::Loop& loop)
     : options_(options),
       loop_(loop),
+      limits_(limits_config(options), entropy_),
       accounts_(options.admin),
       service_({}, registry_, loop.outbox(), entropy_),
-      server_(loop, listener_config(options, {}), entropy_, *this),
+      server_(loop, listener_config(options, {}, limits_), entropy_, *this),
       started_(loop.now()) {
   add_pages();
 }

@@ -5,6 +5,7 @@
 #include "account_file.hpp"
 #include "options.hpp"
 
+#include <muster/address_limits.hpp>
 #include <muster/asio/hmac_sha256.hpp>
 #include <muster/asio/loop.hpp>
 #include <muster/asio/system_entropy.hpp>
@@ -92,6 +93,7 @@ class Server final : private muster::Service {
   Options options_;
   muster::asio::Loop& loop_;
   muster::asio::SystemEntropy entropy_;
+  muster::AddressLimits limits_;
   Accounts accounts_;
   muster::shard::Registry registry_;
   muster::shard::Service service_;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,30 +29,36 @@ namespace muster {
 ///     limits.give_room(peer);
 ///     if (!room.had_client()) limits.count_empty_room(peer, now);
 ///
-/// **Rates.** A limit of N a minute allows N at once, and then one more every 60 s / N. Asking and
-/// counting are two calls, so each thread that is between them can add one.
+/// **Rates.** A limit of N a minute allows N at once, and then one more every 60 s / N; that of new
+/// connections allows at once what its rate allows in `connection_burst`. Asking and counting are
+/// two steps, so each thread that is between them can add one.
 ///
 /// **When the table is full.** A kind of count has `slots` words in lines of one cache line; an
 /// address has its place in one line, which nobody without the seed can work out or aim at. If a
 /// line is full:
 /// - A room is granted and not counted. To fill the table one must hold that many rooms, which is
 ///   what a limit on all rooms is for; refusing would let the holder keep everybody else out.
-/// - A failure is counted for the whole line: all addresses without a place in it share a limit of
-///   7 N. So no number of addresses gets more than `2 * slots * N` guesses a minute out of a
-///   process; and to have somebody else refused, one must fill all lines, with about as many
-///   failures a minute from more than `slots` addresses. What is forgiven leaves its place at once.
+/// - A failure or a connection is counted for the whole line: all addresses without a place in it
+///   share a limit of 7 N. So no number of addresses gets more than `2 * slots * N` guesses a
+///   minute out of a process; and to have somebody else refused, one must fill all lines, with
+///   about as many failures a minute from more than `slots` addresses. What is forgiven leaves its
+///   place at once.
 ///
 /// Two addresses are taken for one with a chance of 2^-28 for each pair that shares a line.
 /// @threads shared objects: safe
 class AddressLimits {
  public:
   struct Config {
-    /// Words for each kind of count, 64 to 2^24 and a power of two; three kinds of 8 bytes. Four
+    /// Words for each kind of count, 64 to 2^24 and a power of two; four kinds of 8 bytes. Four
     /// times the addresses that are expected at once leaves hardly a line full.
     std::size_t slots = 65'536;
     std::uint32_t max_rooms = 16;                 ///< held at once, up to 65535; 0: no limit
     std::uint32_t failed_tokens_per_minute = 10;  ///< up to 1000; 0: no limit
     std::uint32_t empty_rooms_per_minute = 10;    ///< up to 1000; 0: no limit
+    std::uint32_t connections_per_second = 20;    ///< new ones, up to 1000; 0: no limit
+    /// How many may come at once: what the rate allows in this time. 1 s to 30 s. The default lets
+    /// 64 come back at once when a server was restarted.
+    duration connection_burst = std::chrono::seconds{4};
   };
 
   /// @error errc::invalid_config   with the field's name in `problem`
@@ -75,6 +82,9 @@ class AddressLimits {
   [[nodiscard]] bool may_create(const Address& address, time_point now) const noexcept;
   void count_empty_room(const Address& address, time_point now) noexcept;
 
+  /// Counts one more new connection. False, and nothing counted, if too many came of late.
+  [[nodiscard]] bool take_connection(const Address& address, time_point now) noexcept;
+
  private:
   using Word = std::atomic<std::uint64_t>;
   struct alignas(64) Line {
@@ -82,9 +92,11 @@ class AddressLimits {
   };
 
   // The failures of one kind: each pushes the time at which all are forgiven a step further away.
+  // New connections count the same way.
   class Rate {
    public:
-    Rate(std::size_t lines, std::uint32_t per_minute);
+    // `count` in `period` from each address; 0: no limit.
+    Rate(std::size_t lines, std::uint32_t count, duration period, std::uint32_t burst);
     [[nodiscard]] bool allows(std::uint64_t hash, time_point now) const noexcept;
     void count(std::uint64_t hash, time_point now) noexcept;
 
@@ -93,7 +105,7 @@ class AddressLimits {
 
     std::unique_ptr<Line[]> lines_;  // none without a limit
     std::uint64_t line_mask_;
-    std::uint64_t step_;   // ms that one failure takes to be forgiven
+    std::uint64_t step_;   // ticks that one failure takes to be forgiven
     std::uint64_t burst_;  // failures at once
   };
 
@@ -104,6 +116,7 @@ class AddressLimits {
   std::unique_ptr<Line[]> rooms_;
   Rate tokens_;
   Rate empty_rooms_;
+  Rate connections_;
 };
 
 }  // namespace muster

@@ -82,7 +82,11 @@ Service::Service(const Config& config, Outbox& outbox, Entropy& entropy, Mac& ma
       mint_(mac, entropy),
       caches_{.limit = config.max_state_caches},
       alive_(std::make_shared<Service*>(this)) {
-  if (limits_ == nullptr) limits_ = &own_limits_.emplace(config.addresses, entropy);
+  if (limits_ == nullptr) {
+    AddressLimits::Config own = config.addresses;
+    own.connections_per_second = 0;  // that is a listener's, which does not see them
+    limits_ = &own_limits_.emplace(own, entropy);
+  }
   context_.owner = this;
   context_.outbox = &outbox;
   context_.mint = &mint_;

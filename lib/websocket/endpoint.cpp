@@ -2,6 +2,7 @@
 // Caps, counters and deadlines of many sessions.
 #include <muster/websocket/endpoint.hpp>
 
+#include <muster/address_limits.hpp>
 #include <muster/websocket/session.hpp>
 #include <muster/websocket/transit.hpp>
 
@@ -94,9 +95,19 @@ bool Endpoint::is_full() const noexcept {
   return session_count_ - refused_.size() >= config_.max_connections;
 }
 
-// A proxy's own address has no cap.
-bool Endpoint::is_capped(std::uint32_t count) const noexcept {
-  return config_.trusted_proxy_hops == 0 && count >= config_.max_connections_per_address;
+// Counts one more from there, if the address is within its limits.
+bool Endpoint::take_place(const Address& remote, time_point now) {
+  const auto place = per_address_.try_emplace(cap_key(remote), 0).first;
+  const bool is_within =
+      place->second < config_.max_connections_per_address &&
+      (config_.limits == nullptr || config_.limits->take_connection(remote, now));
+  if (is_within) {
+    ++place->second;
+  } else {
+    ++stats_.refused_connections;
+    if (place->second == 0) per_address_.erase(place);
+  }
+  return is_within;
 }
 
 Admission Endpoint::admit(const Address& remote, time_point now) {
@@ -104,34 +115,28 @@ Admission Endpoint::admit(const Address& remote, time_point now) {
     ++stats_.refused_connections;
     return Admission::dropped;
   }
-  std::uint32_t& count = per_address_[cap_key(remote)];
-  if (is_capped(count)) {
-    ++stats_.refused_connections;
-    const bool is_told = refused_.size() < max_refusals && refusals_.take(0, now, refusal_rate);
-    return is_told ? Admission::refused : Admission::dropped;
+  if (is_behind_proxies()) {
+    ++per_address_[cap_key(remote)];
+    return Admission::admitted;
   }
-  ++count;
-  return Admission::admitted;
+  if (take_place(remote, now)) return Admission::admitted;
+  const bool is_told = refused_.size() < max_refusals && refusals_.take(0, now, refusal_rate);
+  return is_told ? Admission::refused : Admission::dropped;
 }
 
 bool Endpoint::admit_arrival(const Address& remote) {
   std::uint32_t& count = per_address_[cap_key(remote)];
-  const bool is_within = !is_full() && !is_capped(count);
+  const bool is_within =
+      !is_full() && (is_behind_proxies() || count < config_.max_connections_per_address);
   if (!is_within) ++stats_.refused_connections;
   ++count;
   return is_within;
 }
 
 // A proxy said for whom it speaks: counts that address in the place of its own.
-bool Endpoint::count_instead(const Address& socket, const Address& forwarded) {
-  const std::string key = cap_key(forwarded);
-  if (key == cap_key(socket)) return true;
-  std::uint32_t& count = per_address_[key];
-  if (count >= config_.max_connections_per_address) {
-    ++stats_.refused_connections;
-    return false;
-  }
-  ++count;
+bool Endpoint::take_place_instead(const Address& socket, const Address& forwarded, time_point now) {
+  if (cap_key(forwarded) == cap_key(socket)) return true;
+  if (!take_place(forwarded, now)) return false;
   leave(socket);
   return true;
 }

@@ -188,13 +188,13 @@ bool Session::is_origin_welcome(const RequestHead& head) const noexcept {
   return !origin || std::find(origins.begin(), origins.end(), *origin) != origins.end();
 }
 
-// Who is behind the proxies. False: there are too many connections from there.
-bool Session::take_forwarded(const RequestHead& head) {
+// Who is behind the proxies. False: too many come from there.
+bool Session::take_forwarded(const RequestHead& head, time_point now) {
   const unsigned hops = endpoint_->config_.trusted_proxy_hops;
   if (hops == 0) return true;
   const std::optional<Address> forwarded = forwarded_address(head.headers, hops);
   if (!forwarded) return true;
-  if (!endpoint_->count_instead(remote(), *forwarded)) return false;
+  if (!endpoint_->take_place_instead(remote(), *forwarded, now)) return false;
   set_remote(*forwarded);
   return true;
 }
@@ -239,7 +239,7 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     waiting.scanned = 0;
     return false;
   }
-  if (!take_forwarded(head)) {
+  if (!take_forwarded(head, now)) {
     refuse();
     return false;
   }

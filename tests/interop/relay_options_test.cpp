@@ -86,6 +86,8 @@ TEST_CASE("relay options: defaults", "[relay][options]") {
   CHECK(options.websocket.max_message == options.relay.max_host_message);
   CHECK(options.relay.client_budget.bytes > options.relay.max_host_message);
   CHECK(options.websocket.max_connections_per_address == 64);
+  CHECK(options.relay.addresses.connections_per_second == 20);
+  CHECK(options.relay.addresses.connection_burst == 4s);
   CHECK(options.records.empty());
   CHECK(options.admin_token_file.empty());
   CHECK(options.static_root.empty());
@@ -114,6 +116,9 @@ TEST_CASE("relay options: what lies just outside of a range is refused", "[relay
                                  "rooms_per_address = 65536",
                                  "failed_tokens_per_minute = 1001",
                                  "empty_rooms_per_minute = 1001",
+                                 "connections_per_second = 1001",
+                                 "connection_burst_s = 0",
+                                 "connection_burst_s = 30.1",
                                  "address_slots = 100",
                                  "address_slots = 32",
                                  "address_slots = 33554432",
@@ -213,6 +218,8 @@ rotate_tokens = true
 rooms_per_address = 13
 failed_tokens_per_minute = 14
 empty_rooms_per_minute = 15
+connections_per_second = 16
+connection_burst_s = 1.5
 address_slots = 128
 trusted_proxy_hops = 2
 tls_certificate = "cert.pem"
@@ -277,6 +284,8 @@ log_level = "debug"
   CHECK(options.relay.addresses.max_rooms == 13);
   CHECK(options.relay.addresses.failed_tokens_per_minute == 14);
   CHECK(options.relay.addresses.empty_rooms_per_minute == 15);
+  CHECK(options.relay.addresses.connections_per_second == 16);
+  CHECK(options.relay.addresses.connection_burst == 1500ms);
   CHECK(options.relay.addresses.slots == 128);
   CHECK_THAT(options.tls_certificate, EndsWith("/cert.pem"));
   CHECK(options.tls_certificate != "cert.pem");

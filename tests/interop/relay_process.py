@@ -26,7 +26,7 @@ def wait_until(condition, what, seconds=30.0):
             return got
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)  # not more often than an address may connect
 
 
 class Process:

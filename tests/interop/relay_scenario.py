@@ -12,8 +12,8 @@ from relay_websockets_client import (
 
 SCENARIOS = []
 # Everybody here has one address, and a host's state comes from the host.
-PLAIN = {"state_cache": 0, "max_connections_per_address": 1000, "rooms_per_address": 0, "failed_tokens_per_minute": 0,
-         "empty_rooms_per_minute": 0, "client_messages_per_second": 0,
+PLAIN = {"state_cache": 0, "max_connections_per_address": 1000, "connections_per_second": 0, "rooms_per_address": 0,
+         "failed_tokens_per_minute": 0, "empty_rooms_per_minute": 0, "client_messages_per_second": 0,
          "client_bytes_per_second": 0, "host_grace_s": 30, "player_grace_s": 300}
 
 SUPERSEDED = "Superseded by a newer connection."

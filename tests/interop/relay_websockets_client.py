@@ -611,7 +611,7 @@ def nobody_waits(folder):
     config = os.path.join(folder, "relay.toml")
     with open(config, "w", encoding="utf-8") as file:
         for key in ("host_grace_s", "player_grace_s", "state_cache", "rooms_per_address",
-                    "failed_tokens_per_minute", "empty_rooms_per_minute",
+                    "failed_tokens_per_minute", "empty_rooms_per_minute", "connections_per_second",
                     "client_messages_per_second", "client_bytes_per_second"):
             file.write(f"{key} = 0\n")
         file.write("max_connections_per_address = 1000\n")

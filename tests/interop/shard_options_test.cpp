@@ -38,6 +38,8 @@ TEST_CASE("shard options: without any there is one shard for everybody", "[shard
   CHECK(options.shards == std::vector<std::string>{"arena"});
   CHECK(options.hz == 30);
   CHECK(options.players == 256);
+  CHECK(options.connections_per_address == 64);
+  CHECK(options.connections_per_second == 20);
   CHECK_FALSE(options.guests);
   CHECK(options.backend == Backend::automatic);
 }
@@ -53,6 +55,10 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
                                     "128",
                                     "--players",
                                     "1000",
+                                    "--connections-per-address",
+                                    "1073741824",
+                                    "--connections-per-second",
+                                    "0",
                                     "--guests",
                                     "--accounts",
                                     "who.txt",
@@ -68,6 +74,8 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
   CHECK(options.shards == std::vector<std::string>{"north", "sud é"});
   CHECK(options.hz == 128);
   CHECK(options.players == 1000);
+  CHECK(options.connections_per_address == 1073741824);
+  CHECK(options.connections_per_second == 0);
   CHECK(options.guests);
   CHECK(options.accounts_file == "who.txt");
   CHECK(options.admin == "ann");
@@ -89,6 +97,10 @@ TEST_CASE("shard options: a mistake is one sentence", "[shard][options]") {
   CHECK(refusal({"--hz", "19"}).find("--hz") != std::string::npos);
   CHECK(refusal({"--hz", "129"}).find("--hz") != std::string::npos);
   CHECK(refusal({"--players", "0"}).find("--players") != std::string::npos);
+  CHECK(refusal({"--connections-per-address", "0"}).find("--connections-per-address") !=
+        std::string::npos);
+  CHECK(refusal({"--connections-per-second", "1001"}).find("--connections-per-second") !=
+        std::string::npos);
   CHECK(refusal({"--shard", ""}).find("--shard must be") != std::string::npos);
   CHECK(refusal({"--shard", "a\tb"}).find("--shard must be") != std::string::npos);
   CHECK(refusal({"--shard", "a", "--shard", "a"}).find("--shard a is there twice") !=

@@ -121,3 +121,19 @@ TEST_CASE("address limits: failures of all threads add up", "[address_limits][th
   CHECK(guessed.load() >= 1000);
   CHECK(guessed.load() <= 1000 + thread_count - 1);
 }
+
+TEST_CASE("address limits: new connections of all loops add up", "[address_limits][threads]") {
+  muster::SeededEntropy entropy{1};
+  AddressLimits limits{{.slots = 64, .connections_per_second = 10, .connection_burst = 10s},
+                       entropy};
+  time_point now{1h};
+  for (int round = 0; round < 100; ++round, now += 1min) {
+    std::atomic<int> taken{0};
+    at_once([&](int) {
+      for (int i = 0; i < 200; ++i) taken += limits.take_connection(address(1), now) ? 1 : 0;
+    });
+    // Each that asked before another had counted may be one too many.
+    REQUIRE(taken.load() >= 100);
+    REQUIRE(taken.load() <= 100 + thread_count - 1);
+  }
+}

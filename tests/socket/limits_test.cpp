@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Deadlines, caps and pings on real sockets.
+#include <muster/address_limits.hpp>
+
 #include "support/socket_world.hpp"
+
+#include <algorithm>
+#include <vector>
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -131,6 +136,30 @@ TEST_CASE(
   for (RawClient* const client : silent) client->close();
   REQUIRE(world.run_until([&] { return world.server->endpoint().session_count() == 1; }));
   CHECK(world.service.opens == 1);
+}
+
+TEST_CASE("socket: new connections of one address have a rate", "[caps]") {
+  SeededEntropy entropy{1};
+  AddressLimits limits{{.connections_per_second = 1, .connection_burst = 30s}, entropy};
+  ServerWorld::Config config;
+  config.limits = &limits;
+  ServerWorld world{each_backend(), config};
+  // Another loop's connections count too. So many that no time which passes here matters.
+  const time_point now = std::chrono::steady_clock::now();
+  for (int i = 0; i < 28; ++i) {
+    REQUIRE(limits.take_connection(Address::v4(INADDR_LOOPBACK, 1), now));
+  }
+  int opened = 0;
+  for (int i = 0; i < 40; ++i) {
+    RawClient& client = world.connect();
+    client.send(RawClient::upgrade_request());
+    REQUIRE(world.run_until([&] { return client.is_upgraded() || client.is_at_end(); }));
+    opened += client.is_upgraded() ? 1 : 0;
+    if (opened >= 2 && client.is_at_end()) break;
+  }
+  CHECK(opened >= 2);
+  CHECK(world.server->endpoint().stats().refused_connections == 1);
+  CHECK_THAT(world.owned.back()->head(), StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
 }
 
 TEST_CASE("socket: connections are capped in all", "[caps]") {

@@ -33,6 +33,11 @@ struct World {
     while (count < 100'000 && guess(address)) ++count;
     return count;
   }
+  [[nodiscard]] int connections(const Address& address) {
+    int count = 0;
+    while (count < 100'000 && limits.take_connection(address, now)) ++count;
+    return count;
+  }
   [[nodiscard]] int rooms(const Address& address) {
     int count = 0;
     while (count < 100'000 && limits.take_room(address)) ++count;
@@ -98,10 +103,15 @@ TEST_CASE("address limits: peers in memory, and limits of 0, are never limited",
   memory.port = 7;
   CHECK(world.rooms(memory) == 100'000);
   CHECK(world.guesses(memory) == 100'000);
-  World off{{.max_rooms = 0, .failed_tokens_per_minute = 0, .empty_rooms_per_minute = 0}};
+  CHECK(world.connections(memory) == 100'000);
+  World off{{.max_rooms = 0,
+             .failed_tokens_per_minute = 0,
+             .empty_rooms_per_minute = 0,
+             .connections_per_second = 0}};
   CHECK(off.rooms(v4(1)) == 100'000);
   off.limits.give_room(v4(1));
   CHECK(off.guesses(v4(1)) == 100'000);
+  CHECK(off.connections(v4(1)) == 100'000);
   off.limits.count_empty_room(v4(1), off.now);
   CHECK(off.limits.may_create(v4(1), off.now));
 }
@@ -146,7 +156,7 @@ TEST_CASE("address limits: empty rooms and tokens are counted apart", "[address_
 }
 
 TEST_CASE("address limits: any clock will do, and none wraps a failure back", "[address_limits]") {
-  constexpr duration wrap = std::chrono::milliseconds{std::int64_t{1} << 36U};
+  constexpr duration wrap = 100us * (std::int64_t{1} << 36U);
   for (const duration start : {-wrap, duration{-30s}, duration{0}, wrap - 30s, wrap, 3 * wrap,
                                duration{time_point::max().time_since_epoch() - 10min}}) {
     World world{{.failed_tokens_per_minute = 2}};
@@ -162,6 +172,65 @@ TEST_CASE("address limits: any clock will do, and none wraps a failure back", "[
     world.now += 31s;
     CHECK(world.guesses(v4(1)) == 1);
   }
+}
+
+TEST_CASE("address limits: new connections in a second, and at once", "[address_limits]") {
+  World world;
+  const Address one = v4(1);
+  CHECK(world.connections(one) == 80);
+  CHECK(world.connections(v4(2)) == 80);
+  world.now += 49ms;
+  CHECK(world.connections(one) == 0);
+  world.now += 1ms;
+  CHECK(world.connections(one) == 1);
+  world.now += 1s;
+  CHECK(world.connections(one) == 20);
+  world.now += 1h;
+  CHECK(world.connections(one) == 80);
+  // Who knocks all the time gets the rate, and not less: what is refused is not counted.
+  int count = 0;
+  for (int i = 0; i < 100'000; ++i, world.now += 100us) {
+    count += world.limits.take_connection(one, world.now) ? 1 : 0;
+  }
+  CHECK(count == 199);
+  // Nothing else is counted with it.
+  CHECK(world.guesses(one) == 10);
+  CHECK(world.rooms(one) == 16);
+  const std::uint64_t prefix = 0x20010db800000001;
+  CHECK(world.connections(v6(prefix, 1)) == 80);
+  CHECK(world.connections(v6(prefix, 2)) == 0);
+  CHECK(world.connections(v6(prefix + 1, 2)) == 80);
+}
+
+TEST_CASE("address limits: the ends of the rates of connections", "[address_limits]") {
+  World most{{.connections_per_second = 1000, .connection_burst = 30s}};
+  CHECK(most.connections(v4(1)) == 30'000);
+  most.now += 1s;
+  CHECK(most.connections(v4(1)) == 1000);
+  World least{{.connections_per_second = 1, .connection_burst = 1s}};
+  for (int i = 0; i < 5; ++i, least.now += 1s) CHECK(least.connections(v4(1)) == 1);
+  // A rate that does not divide a second into whole ticks is a little lower, never higher.
+  World odd{{.connections_per_second = 999, .connection_burst = 1s}};
+  CHECK(odd.connections(v4(1)) == 999);
+  odd.now += 1s;
+  CHECK(odd.connections(v4(1)) == 909);
+}
+
+TEST_CASE("address limits: however many addresses, new connections are limited",
+          "[address_limits]") {
+  World world{{.slots = 64, .connections_per_second = 20, .connection_burst = 1s}};
+  const auto flood = [&] {
+    int count = 0;
+    for (std::uint32_t i = 1; i <= 5000; ++i) count += world.connections(v4(i));
+    return count;
+  };
+  CHECK(flood() <= 2 * 64 * 20);
+  int later = 0;
+  for (int second = 0; second < 60; ++second) {
+    world.now += 1s;
+    later += flood();
+  }
+  CHECK(later <= 60 * 2 * 64 * 20);
 }
 
 TEST_CASE("address limits: a full table of rooms keeps nobody out", "[address_limits]") {
@@ -230,6 +299,12 @@ TEST_CASE("address limits: ranges of the configuration", "[address_limits]") {
         "failed_tokens_per_minute must be at most 1000");
   CHECK(problem_with({.empty_rooms_per_minute = 1001}) ==
         "empty_rooms_per_minute must be at most 1000");
+  CHECK(problem_with({.connections_per_second = 1001}) ==
+        "connections_per_second must be at most 1000");
+  CHECK(problem_with({.connection_burst = 999ms}) ==
+        "connection_burst must be between 1 s and 30 s");
+  CHECK(problem_with({.connection_burst = 31s}).starts_with("connection_burst must"));
+  CHECK(problem_with({.connection_burst = duration::min()}).starts_with("connection_burst must"));
   // At its ends, each limit is what it says.
   World most{{.max_rooms = 65'535, .failed_tokens_per_minute = 1000}};
   CHECK(most.rooms(v4(1)) == 65'535);

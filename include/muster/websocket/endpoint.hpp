@@ -23,6 +23,10 @@
 #include <utility>
 #include <vector>
 
+namespace muster {
+class AddressLimits;
+}
+
 namespace muster::websocket {
 
 class Session;
@@ -37,6 +41,9 @@ struct Config {
 
   std::size_t max_connections = 100'000;             ///< 1 to 2^30 (server)
   std::size_t max_connections_per_address = 20'000;  ///< IPv6 counts by /64; 1 to 2^30 (server)
+  /// Limits the new connections of each address in a second; usually shared by all listeners of a
+  /// process. Outlives the endpoint. Null: no limit (server).
+  AddressLimits* limits = nullptr;
 
   /// From the connection's start to the end of the opening handshake, a late decision included.
   duration upgrade_timeout = std::chrono::seconds{10};
@@ -64,8 +71,8 @@ struct Config {
   /// it is the socket's. Only if nobody reaches the server past the proxies: entries further to the
   /// left, and all of them without a proxy, are whatever a client wrote (server).
   ///
-  /// The cap per address counts these addresses, once the request was read. The socket's own
-  /// address, the proxy's, has no cap then.
+  /// The limits of an address count these addresses, once the request was read. The socket's own
+  /// address, the proxy's, has none then.
   unsigned trusted_proxy_hops = 0;
 };
 
@@ -87,7 +94,7 @@ inline constexpr std::size_t max_refusals = 64;
 /// Counters since the start.
 struct Stats {
   std::uint64_t connections = 0;          ///< begun
-  std::uint64_t refused_connections = 0;  ///< over a cap: with an answer, or dropped
+  std::uint64_t refused_connections = 0;  ///< over a cap or a rate: with an answer, or dropped
   std::uint64_t upgrades = 0;             ///< handshakes completed
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
   std::uint64_t streams = 0;              ///< those of them that were answered with a stream
@@ -127,8 +134,8 @@ class Endpoint {
   /// Every session must be gone.
   ~Endpoint();
 
-  /// Counts one more connection from there, if it is within the caps. Too many in all are dropped,
-  /// too many of one address refused.
+  /// Counts one more connection from there, if it is within the caps and the rate. Too many in all
+  /// are dropped, too many of one address refused.
   [[nodiscard]] Admission admit(const Address& remote, time_point now);
 
   /// Counts one that arrives from another loop. False: it is above the caps, and to be closed.
@@ -150,6 +157,9 @@ class Endpoint {
 
   /// Sessions that hold memory for an unfinished handshake.
   [[nodiscard]] std::size_t opening_count() const noexcept { return openings_.size(); }
+
+  /// Addresses that have a connection.
+  [[nodiscard]] std::size_t address_count() const noexcept { return per_address_.size(); }
 
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -195,8 +205,10 @@ class Endpoint {
 
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
   [[nodiscard]] bool is_full() const noexcept;
-  [[nodiscard]] bool is_capped(std::uint32_t count) const noexcept;
-  [[nodiscard]] bool count_instead(const Address& socket, const Address& forwarded);
+  [[nodiscard]] bool is_behind_proxies() const noexcept { return config_.trusted_proxy_hops != 0; }
+  [[nodiscard]] bool take_place(const Address& remote, time_point now);
+  [[nodiscard]] bool take_place_instead(const Address& socket, const Address& forwarded,
+                                        time_point now);
   void leave(const Address& remote) noexcept;
 
   Config config_;

@@ -142,7 +142,7 @@ class Session : public Connection {
   bool is_too_early(std::size_t bytes);
   bool take_head(mutable_byte_view& bytes, time_point now);
   bool take_request(mutable_byte_view& bytes, time_point now);
-  bool take_forwarded(const RequestHead& head);
+  bool take_forwarded(const RequestHead& head, time_point now);
   void refuse() noexcept;
   bool take_response(mutable_byte_view& bytes);
   void decode(mutable_byte_view bytes, time_point now);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <muster/websocket/endpoint.hpp>
 
+#include <muster/address_limits.hpp>
+
 #include "support/catch.hpp"
 #include "support/frames.hpp"
 #include "support/session_pipe.hpp"
@@ -307,6 +309,79 @@ TEST_CASE("endpoint: those that are refused take nobody's place, and are few", "
     world.finish(told[0]);
   }
   CHECK(answered == 300);
+}
+
+TEST_CASE("endpoint: new connections of an address in a second", "[endpoint][caps]") {
+  SeededEntropy entropy{1};
+  AddressLimits limits{{.connections_per_second = 2, .connection_burst = 1s}, entropy};
+  Config config;
+  config.max_connections_per_address = 3;
+  config.limits = &limits;
+  SessionWorld world{config};
+  SessionWorld sibling{config};  // of another loop
+  const Address one = Address::v4(0xc0000201, 1);
+  std::vector<End> ends;
+  const auto connect = [&](SessionWorld& to, const Address& from) {
+    const Admission admission = to.endpoint.admit(from, to.now);
+    if (admission == Admission::admitted) ends.push_back(to.accept(from));
+    return admission;
+  };
+  const auto wait = [&](duration length) {
+    world.wait(length);
+    sibling.wait(length);
+  };
+  CHECK(connect(world, one) == Admission::admitted);
+  CHECK(connect(sibling, one) == Admission::admitted);
+  CHECK(connect(world, one) == Admission::refused);
+  CHECK(connect(sibling, one) == Admission::refused);
+  CHECK(connect(world, v6(1, 1)) == Admission::admitted);
+  CHECK(connect(world, v6(1, 2)) == Admission::admitted);
+  CHECK(connect(world, v6(1, 3)) == Admission::refused);
+  CHECK(world.endpoint.stats().refused_connections == 2);
+  wait(500ms);
+  CHECK(connect(world, one) == Admission::admitted);
+  CHECK(connect(world, one) == Admission::refused);
+  wait(500ms);
+  CHECK(connect(world, one) == Admission::admitted);
+  // What the cap refuses is not counted: the next place is there at once.
+  wait(500ms);
+  for (int i = 0; i < 5; ++i) CHECK(connect(world, one) == Admission::refused);
+  world.finish(ends[0]);
+  CHECK(connect(world, one) == Admission::admitted);
+  // Who arrives from another loop was counted there.
+  CHECK(world.endpoint.admit_arrival(v6(1, 1)));
+  ends.push_back(world.accept(v6(1, 1)));
+  wait(11s);
+  CHECK(world.endpoint.session_count() == 0);
+  CHECK(world.endpoint.address_count() == 0);
+}
+
+TEST_CASE("endpoint: behind a proxy the forwarded addresses have the rate", "[endpoint][caps]") {
+  SeededEntropy entropy{1};
+  AddressLimits limits{{.connections_per_second = 2, .connection_burst = 1s}, entropy};
+  Config config;
+  config.limits = &limits;
+  config.trusted_proxy_hops = 1;
+  SessionWorld world{config};
+  const Address proxy = Address::v4(0x0a000001, 1);
+  const auto upgrade = [&](const std::string& from) {
+    REQUIRE(world.admits(proxy));
+    End end = world.accept(proxy);
+    world.feed(end, test::upgrade_with("X-Forwarded-For: " + from + "\r\n"));
+    const std::string answer = end.pipe->take();
+    world.finish(end);
+    return answer;
+  };
+  for (int round = 0; round < 3; ++round, world.wait(1s)) {
+    CHECK_THAT(upgrade("192.0.2.1"), StartsWith("HTTP/1.1 101 "));
+    CHECK_THAT(upgrade("192.0.2.1"), StartsWith("HTTP/1.1 101 "));
+    CHECK(upgrade("192.0.2.1") == too_many);
+    CHECK_THAT(upgrade("192.0.2.2"), StartsWith("HTTP/1.1 101 "));
+    // The proxy's own connections are not counted.
+    for (int i = 0; i < 10; ++i) CHECK_THAT(upgrade("unknown"), StartsWith("HTTP/1.1 101 "));
+  }
+  CHECK(world.endpoint.stats().refused_connections == 3);
+  CHECK(world.endpoint.address_count() == 0);
 }
 
 TEST_CASE("endpoint: closing all", "[endpoint][drain]") {
