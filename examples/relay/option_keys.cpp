@@ -22,6 +22,7 @@ using muster::duration;
 using muster::FlushWindow;
 using muster::asio::Backend;
 using muster::relay::SlowMember;
+using muster::websocket::ProxyProtocol;
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string{text} + "\""; }
 
@@ -56,6 +57,8 @@ const std::vector<std::pair<std::string, FlushWindow::Kind>> windows{
     {"lead", FlushWindow::Kind::lead},
     {"tick", FlushWindow::Kind::tick}};
 
+const std::vector<std::pair<std::string, ProxyProtocol>> proxy_protocols{
+    {"none", ProxyProtocol::none}, {"v1_v2", ProxyProtocol::v1_v2}};
 const std::vector<std::pair<std::string, SlowMember>> slow_members{
     {"resync", SlowMember::resync}, {"drop", SlowMember::drop}, {"close", SlowMember::close}};
 const std::vector<std::pair<std::string, LogLevel>> log_levels{{"debug", LogLevel::debug},
@@ -375,6 +378,23 @@ const std::vector<Key>& keys() {
       whole_number(
           "trusted_proxy_hops", "", 0, 16,
           [](Options & o) -> auto& { return o.websocket.trusted_proxy_hops; }),
+      choice(
+          "proxy_protocol", proxy_protocols,
+          [](Options & o) -> auto& { return o.websocket.proxy_protocol; }),
+      {{"trusted_proxies",
+        "a list of networks and addresses such as [\"10.0.0.0/8\", \"::1\"]",
+        {"[]", "[\"10.0.0.0/8\", \"::1\"]"}},
+       [](Options& options, const toml::node& node) {
+         const toml::array* const list = node.as_array();
+         if (list == nullptr) return false;
+         options.websocket.trusted_proxies.clear();
+         for (const toml::node& item : *list) {
+           const auto subnet = muster::Subnet::parse(item.value<std::string>().value_or(""));
+           if (!subnet) return false;
+           options.websocket.trusted_proxies.push_back(*subnet);
+         }
+         return true;
+       }},
       time_span<milliseconds>(
           "upgrade_timeout_ms", "100", "600000", Zero::forbidden,
           [](Options & o) -> auto& { return o.websocket.upgrade_timeout; }),

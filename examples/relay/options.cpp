@@ -172,6 +172,12 @@ void settle(Options& options, const File& file) {
                   "ping_interval_s must be less than idle_timeout_s"};
   }
 
+  const bool has_proxies = !websocket.trusted_proxies.empty();
+  if (has_proxies == (websocket.proxy_protocol == muster::websocket::ProxyProtocol::none)) {
+    throw Mistake{file.where(has_proxies ? "trusted_proxies" : "proxy_protocol") +
+                  "proxy_protocol and trusted_proxies are needed together"};
+  }
+
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     const bool has_key = options.tls_certificate.empty();
     throw Mistake{file.where(has_key ? "tls_key" : "tls_certificate") +

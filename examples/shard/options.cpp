@@ -26,6 +26,7 @@ constexpr std::pair<const char*, Backend> backends[] = {
 Invocation parse_options(std::span<const std::string> arguments) {
   Options options;
   std::vector<std::string> shards;
+  std::vector<std::string> proxies;
   std::string backend;
   CLI::App app{"Runs a small arena game in one or many shards, and serves a page to play it.",
                "muster-shard"};
@@ -64,6 +65,11 @@ Invocation parse_options(std::span<const std::string> arguments) {
                  "several: say it again")
       ->type_name("ORIGIN")
       ->allow_extra_args(false);
+  app.add_option("--trusted-proxy", proxies,
+                 "A proxy that says whose connections it passes on, by the PROXY protocol: an\n"
+                 "address or a network; nobody else may connect then; several: say it again")
+      ->type_name("SUBNET")
+      ->allow_extra_args(false);
   app.add_option("--backend", backend, "auto, epoll or portable (default auto)")->type_name("NAME");
   app.set_version_flag("--version", "muster-shard " MUSTER_VERSION_STRING);
   app.footer(
@@ -86,6 +92,11 @@ Invocation parse_options(std::span<const std::string> arguments) {
       return mistake("--shard must be 1 to 128 bytes of UTF-8 without control characters");
     }
     if (!known.insert(id).second) return mistake("--shard " + id + " is there twice");
+  }
+  for (const std::string& proxy : proxies) {
+    const auto subnet = muster::Subnet::parse(proxy);
+    if (!subnet) return mistake("--trusted-proxy must be like 10.0.0.1, 10.0.0.0/8 or ::1");
+    options.trusted_proxies.push_back(*subnet);
   }
   if (!options.admin.empty() && options.accounts_file.empty()) {
     return mistake("--admin names an account, and needs --accounts");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/loop.hpp>
+#include <muster/subnet.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -14,15 +15,16 @@ namespace shard_program {
 
 struct Options {
   std::string listen = "127.0.0.1:4324";
-  std::vector<std::string> shards{"arena"};    ///< 1 to 1000 ids
-  std::uint32_t hz = 30;                       ///< of each, 20 to 128
-  std::uint16_t players = 256;                 ///< in each, 1 to 1000
-  std::uint32_t connections_per_address = 64;  ///< 1 to 2^30
-  std::uint32_t connections_per_second = 20;   ///< new ones of an address, 0 (no limit) to 1000
-  bool guests = false;                         ///< those without an account choose their id
-  std::string accounts_file{};                 ///< empty: nobody has an account
-  std::string admin{};                         ///< the account of the administrator; empty: none
-  std::vector<std::string> origins{};          ///< pages that may connect; empty: all
+  std::vector<std::string> shards{"arena"};       ///< 1 to 1000 ids
+  std::uint32_t hz = 30;                          ///< of each, 20 to 128
+  std::uint16_t players = 256;                    ///< in each, 1 to 1000
+  std::uint32_t connections_per_address = 64;     ///< 1 to 2^30
+  std::uint32_t connections_per_second = 20;      ///< new ones of an address, 0 (no limit) to 1000
+  bool guests = false;                            ///< those without an account choose their id
+  std::string accounts_file{};                    ///< empty: nobody has an account
+  std::string admin{};                            ///< the account of the administrator; empty: none
+  std::vector<std::string> origins{};             ///< pages that may connect; empty: all
+  std::vector<muster::Subnet> trusted_proxies{};  ///< they write a PROXY header; empty: no proxies
   muster::asio::Backend backend = muster::asio::Backend::automatic;
 };
 

@@ -68,6 +68,10 @@ muster::asio::WebSocketServer::Config listener_config(const Options& options,
   muster::asio::WebSocketServer::Config config;
   config.max_connections_per_address = options.connections_per_address;
   config.limits = &limits;
+  config.trusted_proxies = options.trusted_proxies;
+  if (!config.trusted_proxies.empty()) {
+    config.proxy_protocol = muster::websocket::ProxyProtocol::v1_v2;
+  }
   config.max_message = shard.max_message;
   config.origins = options.origins;
   return config;

@@ -39,6 +39,7 @@
 #include <muster/router.hpp>
 #include <muster/service.hpp>
 #include <muster/sip_hash.hpp>
+#include <muster/subnet.hpp>
 #include <muster/time.hpp>
 #include <muster/url.hpp>
 #include <muster/utf8.hpp>
@@ -128,6 +129,7 @@
 #include <muster/websocket/frame_codec.hpp>
 #include <muster/websocket/handshake.hpp>
 #include <muster/websocket/http_head.hpp>
+#include <muster/websocket/proxy_header.hpp>
 #include <muster/websocket/session.hpp>
 #include <muster/websocket/transit.hpp>
 #include <muster/websocket/utf8.hpp>

@@ -47,6 +47,10 @@ void TlsSocket::resume() {
 // Calls the session, and whatever it calls.
 void TlsSocket::arrived(mutable_byte_view bytes) {
   Loop::Impl& loop = *owner().loop;
+  if (awaits_proxy_header()) {
+    bytes = take_proxy_header(bytes, loop.now);
+    if (bytes.empty()) return;
+  }
   std::vector<std::byte> kept;
   byte_view input = bytes;
   if (!tls_.unread.empty()) {
@@ -80,8 +84,10 @@ void TlsSocket::arrived(mutable_byte_view bytes) {
 }
 
 void TlsSocket::peer_ended() {
-  if (tls_.is_secured) {
-    receive_end(owner().loop->now);  // with or without a close_notify: messages say where they end
+  // With or without a close_notify: messages say where they end. Who ends it before TLS looked
+  // whether we are there.
+  if (tls_.is_secured || awaits_proxy_header()) {
+    receive_end(owner().loop->now);
   } else {
     broke("the peer ended the connection during the TLS handshake");
   }

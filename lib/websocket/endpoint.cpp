@@ -62,6 +62,8 @@ std::error_code validate(const Config& config, std::string& problem) {
   check(config.close_timeout >= 10ms && config.close_timeout <= 1min,
         "close_timeout must be between 10 ms and 1 min");
   check(config.trusted_proxy_hops <= 16, "trusted_proxy_hops must be at most 16");
+  check((config.proxy_protocol == ProxyProtocol::none) == config.trusted_proxies.empty(),
+        "proxy_protocol and trusted_proxies are needed together");
   return problem.empty() ? std::error_code{} : make_error_code(errc::invalid_config);
 }
 
@@ -110,34 +112,64 @@ bool Endpoint::take_place(const Address& remote, time_point now) {
   return is_within;
 }
 
+bool Endpoint::is_trusted(const Address& remote) const noexcept {
+  const auto& trusted = config_.trusted_proxies;
+  return std::any_of(trusted.begin(), trusted.end(),
+                     [&remote](const Subnet& subnet) { return subnet.contains(remote); });
+}
+
+// Who speaks for many has no limits of its own. Behind hops anybody may be one.
+bool Endpoint::is_proxy(const Address& remote) const noexcept {
+  return config_.trusted_proxy_hops != 0 || is_trusted(remote);
+}
+
+bool Endpoint::may_tell_refused(time_point now) noexcept {
+  return refused_.size() < max_refusals && refusals_.take(0, now, refusal_rate);
+}
+
 Admission Endpoint::admit(const Address& remote, time_point now) {
-  if (is_full()) {
+  const bool is_welcome = config_.proxy_protocol == ProxyProtocol::none || is_trusted(remote);
+  if (is_full() || !is_welcome) {
     ++stats_.refused_connections;
     return Admission::dropped;
   }
-  if (is_behind_proxies()) {
+  if (is_proxy(remote)) {
     ++per_address_[cap_key(remote)];
     return Admission::admitted;
   }
   if (take_place(remote, now)) return Admission::admitted;
-  const bool is_told = refused_.size() < max_refusals && refusals_.take(0, now, refusal_rate);
-  return is_told ? Admission::refused : Admission::dropped;
+  return may_tell_refused(now) ? Admission::refused : Admission::dropped;
 }
 
 bool Endpoint::admit_arrival(const Address& remote) {
   std::uint32_t& count = per_address_[cap_key(remote)];
   const bool is_within =
-      !is_full() && (is_behind_proxies() || count < config_.max_connections_per_address);
+      !is_full() && (is_proxy(remote) || count < config_.max_connections_per_address);
   if (!is_within) ++stats_.refused_connections;
   ++count;
   return is_within;
 }
 
 // A proxy said for whom it speaks: counts that address in the place of its own.
-bool Endpoint::take_place_instead(const Address& socket, const Address& forwarded, time_point now) {
-  if (cap_key(forwarded) == cap_key(socket)) return true;
-  if (!take_place(forwarded, now)) return false;
-  leave(socket);
+bool Endpoint::take_place_instead(const Address& proxy, const Address& other, bool is_limited,
+                                  time_point now) {
+  const std::string key = cap_key(other);
+  if (key == cap_key(proxy)) return true;
+  if (!is_limited) {
+    ++per_address_[key];
+  } else if (!take_place(other, now)) {
+    return false;
+  }
+  leave(proxy);
+  return true;
+}
+
+// True: the one that is counted at that address is refused, and told so; it counts nowhere else
+// then.
+bool Endpoint::refuse(std::uint32_t index, const Address& remote, time_point now) {
+  if (!may_tell_refused(now)) return false;
+  leave(remote);
+  refused_.insert(index);
   return true;
 }
 

@@ -49,6 +49,7 @@ void Session::stamp(time_point now) noexcept {
 time_point Session::deadline(time_point now) const noexcept {
   const Config& config = endpoint_->config_;
   switch (stage_) {
+    case Stage::proxy_header:
     case Stage::refusal:
     case Stage::head:
     case Stage::request:
@@ -82,6 +83,7 @@ void Session::due(time_point now) {
   }
   Stats& stats = endpoint_->stats_;
   switch (stage_) {
+    case Stage::proxy_header:
     case Stage::refusal:
     case Stage::head:
       ++stats.upgrade_timeouts;
@@ -140,7 +142,8 @@ void Session::start(time_point now) {
   ++endpoint_->stats_.connections;
   ++endpoint_->session_count_;
   const Endpoint::Call call{*endpoint_, now};
-  enter(Stage::head);
+  const bool has_proxy = !is_client() && endpoint_->config_.proxy_protocol != ProxyProtocol::none;
+  enter(has_proxy ? Stage::proxy_header : Stage::head);
 }
 
 void Session::start_refused(time_point now) {
@@ -155,6 +158,10 @@ void Session::receive(mutable_byte_view bytes, time_point now) {
   endpoint_->stats_.bytes += bytes.size();
   if (answered_ || failed_) return;
   const Endpoint::Call call{*endpoint_, now};
+  if (awaits_proxy_header()) {
+    bytes = take_proxy_header(bytes, now);
+    if (bytes.empty()) return;
+  }
   if (stage_ < Stage::first) {
     receive_head(bytes, now);
     return;

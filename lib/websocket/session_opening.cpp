@@ -5,13 +5,11 @@
 #include <muster/websocket/handshake.hpp>
 #include <muster/websocket/http_head.hpp>
 
-#include "forwarded.hpp"
 #include "opening.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <optional>
 #include <string>
 
 namespace muster::websocket {
@@ -155,7 +153,7 @@ bool Session::is_too_early(std::size_t bytes) {
 }
 
 bool Session::has_begun_request() const noexcept {
-  return !is_client() && endpoint_->openings_.contains(id().index);
+  return !is_client() && !awaits_proxy_header() && endpoint_->openings_.contains(id().index);
 }
 
 // The service accepted later than it was asked; what the peer sent meanwhile follows.
@@ -186,17 +184,6 @@ bool Session::is_origin_welcome(const RequestHead& head) const noexcept {
   if (origins.empty()) return true;
   const auto origin = head.headers.find("Origin");
   return !origin || std::find(origins.begin(), origins.end(), *origin) != origins.end();
-}
-
-// Who is behind the proxies. False: too many come from there.
-bool Session::take_forwarded(const RequestHead& head, time_point now) {
-  const unsigned hops = endpoint_->config_.trusted_proxy_hops;
-  if (hops == 0) return true;
-  const std::optional<Address> forwarded = forwarded_address(head.headers, hops);
-  if (!forwarded) return true;
-  if (!endpoint_->take_place_instead(remote(), *forwarded, now)) return false;
-  set_remote(*forwarded);
-  return true;
 }
 
 void Session::refuse() noexcept {

@@ -123,6 +123,10 @@ TEST_CASE("relay options: what lies just outside of a range is refused", "[relay
                                  "address_slots = 32",
                                  "address_slots = 33554432",
                                  "trusted_proxy_hops = 17",
+                                 "proxy_protocol = 'v1'",
+                                 "trusted_proxies = '10.0.0.0/8'",
+                                 "trusted_proxies = ['10.0.0.1/8']",
+                                 "trusted_proxies = ['10.0.0.0/8', 7]",
                                  "host_grace_s = -1",
                                  "records = 'mysql://x'",
                                  "records = 'sqlite:'",
@@ -136,6 +140,10 @@ TEST_CASE("relay options: what lies just outside of a range is refused", "[relay
     CHECK_THAT(misconfigured(text), ContainsSubstring("line 1: " + key + " must be "));
   }
   CHECK_THAT(misconfigured("tls_key = 'k'"), ContainsSubstring("needed together"));
+  CHECK_THAT(misconfigured("\nproxy_protocol = 'v1_v2'"),
+             ContainsSubstring("line 2: proxy_protocol and trusted_proxies are needed together"));
+  CHECK_THAT(misconfigured("trusted_proxies = ['::1']"),
+             ContainsSubstring("line 1: proxy_protocol and trusted_proxies are needed together"));
 }
 
 TEST_CASE("relay options: flags for records, log, certificate and administrator",
@@ -222,6 +230,8 @@ connections_per_second = 16
 connection_burst_s = 1.5
 address_slots = 128
 trusted_proxy_hops = 2
+proxy_protocol = "v1_v2"
+trusted_proxies = ["10.0.0.0/8", "2001:db8::1"]
 tls_certificate = "cert.pem"
 tls_key = "/keys/key.pem"
 records = "sqlite:records.db"
@@ -260,6 +270,9 @@ log_level = "debug"
   CHECK(options.websocket.close_timeout == 50ms);
   CHECK(options.websocket.backlog == 7);
   CHECK(options.websocket.trusted_proxy_hops == 2);
+  CHECK(options.websocket.proxy_protocol == muster::websocket::ProxyProtocol::v1_v2);
+  CHECK(options.websocket.trusted_proxies ==
+        std::vector{*muster::Subnet::parse("10.0.0.0/8"), *muster::Subnet::parse("2001:db8::1")});
   CHECK(options.relay.accept_gen1);
   CHECK(options.relay.capabilities == 0);
   CHECK(options.relay.max_state_caches == 11);
@@ -317,6 +330,8 @@ TEST_CASE("relay options: the library accepts both ends of every range", "[relay
       if (key.name == "host_budget_bytes") text += "max_client_message = 64\n";
       if (key.name == "ping_interval_s" && value != "0") text += "idle_timeout_s = 0\n";
       if (key.name == "idle_timeout_s") text += "ping_interval_s = 0\n";
+      if (value == "\"v1_v2\"") text += "trusted_proxies = [\"10.0.0.0/8\"]\n";
+      if (key.name == "trusted_proxies" && value != "[]") text += "proxy_protocol = \"v1_v2\"\n";
       INFO(text);
       configured(text);
     }

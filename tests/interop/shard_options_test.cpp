@@ -68,6 +68,10 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
                                     "https://a.example",
                                     "--origin",
                                     "https://b.example",
+                                    "--trusted-proxy",
+                                    "10.0.0.0/8",
+                                    "--trusted-proxy",
+                                    "::1",
                                     "--backend",
                                     "portable"});
   CHECK(options.listen == "[::1]:0");
@@ -80,6 +84,8 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
   CHECK(options.accounts_file == "who.txt");
   CHECK(options.admin == "ann");
   CHECK(options.origins == std::vector<std::string>{"https://a.example", "https://b.example"});
+  CHECK(options.trusted_proxies ==
+        std::vector{*muster::Subnet::parse("10.0.0.0/8"), *muster::Subnet::parse("::1")});
   CHECK(options.backend == Backend::portable);
 }
 
@@ -100,6 +106,8 @@ TEST_CASE("shard options: a mistake is one sentence", "[shard][options]") {
   CHECK(refusal({"--connections-per-address", "0"}).find("--connections-per-address") !=
         std::string::npos);
   CHECK(refusal({"--connections-per-second", "1001"}).find("--connections-per-second") !=
+        std::string::npos);
+  CHECK(refusal({"--trusted-proxy", "10.0.0.1/8"}).find("--trusted-proxy must be") !=
         std::string::npos);
   CHECK(refusal({"--shard", ""}).find("--shard must be") != std::string::npos);
   CHECK(refusal({"--shard", "a\tb"}).find("--shard must be") != std::string::npos);

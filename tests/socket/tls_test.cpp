@@ -2,6 +2,7 @@
 // TLS between real sockets and sessions.
 #include "../lib/asio/tls_engine.hpp"
 #include "support/certificates.hpp"
+#include "support/proxy_bytes.hpp"
 #include "support/socket_world.hpp"
 
 #include <map>
@@ -44,9 +45,11 @@ struct Trust {
 
 // A peer that speaks TLS when and how a test says.
 struct TlsPeer {
-  TlsPeer(std::uint16_t port, const TlsClientContext& context, int receive_buffer = 0)
+  TlsPeer(std::uint16_t port, const TlsClientContext& context, int receive_buffer = 0,
+          std::string_view in_front = {})
       : raw(port, receive_buffer), engine(context.impl().make_engine("localhost")) {
     REQUIRE(engine != nullptr);
+    raw.send(in_front);
     step();
   }
 
@@ -655,4 +658,36 @@ TEST_CASE("socket tls: a server and a client may go away at any moment", "[tls]"
   }
   CHECK(world.peer.each_closed_once());
   CHECK(world.service.each_closed_once());
+}
+
+TEST_CASE("socket tls: a PROXY header comes before TLS", "[tls][proxy]") {
+  const auto backend = each_backend();
+  ServerWorld::Config config;
+  config.proxy_protocol = websocket::ProxyProtocol::v1_v2;
+  config.trusted_proxies = {*Subnet::parse("127.0.0.0/8")};
+  TlsWorld world{backend, config};
+  for (const std::string& header : {std::string{"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"},
+                                    test::tcp4("192.0.2.7", 56324, "198.51.100.1", 443, "more")}) {
+    // The ClientHello lies right behind it.
+    TlsPeer& peer = *world.peers.emplace_back(
+        std::make_unique<TlsPeer>(world.port(), world.Trust::client, 0, header));
+    REQUIRE(world.run([&] { return peer.engine->may_write(); }));
+    peer.send(RawClient::upgrade_request());
+    REQUIRE(world.run([&] { return peer.plain.ends_with("\r\n\r\n"); }));
+    CHECK(peer.plain.starts_with("HTTP/1.1 101 "));
+    CHECK(world.last().remote().to_string() == "192.0.2.7:56324");
+    world.last().send(Message{as_bytes("hello")});
+    REQUIRE(world.run([&] { return peer.plain.ends_with("hello"); }));
+  }
+  CHECK(world.listener().endpoint().stats().transport_errors == 0);
+  // Who begins with TLS is let go.
+  TlsPeer& none = world.join();
+  REQUIRE(world.run([&] { return none.raw.is_at_end(); }));
+  CHECK(world.listener().endpoint().stats().transport_errors == 1);
+  // Who says nothing looked whether we are there.
+  RawClient& check = world.connect();
+  world.settle();
+  check.close();
+  REQUIRE(world.run([&] { return world.listener().endpoint().session_count() == 2; }));
+  CHECK(world.listener().endpoint().stats().transport_errors == 1);
 }

@@ -8,8 +8,10 @@
 #include <muster/outbox.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/service.hpp>
+#include <muster/subnet.hpp>
 #include <muster/websocket/frame_codec.hpp>
 #include <muster/websocket/handshake.hpp>
+#include <muster/websocket/proxy_header.hpp>
 
 #include <array>
 #include <chrono>
@@ -74,6 +76,13 @@ struct Config {
   /// The limits of an address count these addresses, once the request was read. The socket's own
   /// address, the proxy's, has none then.
   unsigned trusted_proxy_hops = 0;
+
+  /// A header in front of each connection, before TLS, in which a proxy says whose it is. Who that
+  /// is has the limits of an address then, or, with `trusted_proxy_hops`, is the last of these. A
+  /// connection without a valid header within `upgrade_timeout` ends (server).
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
+  /// With it, and only with it: the proxies. Nobody else may connect (server).
+  std::vector<Subnet> trusted_proxies{};
 };
 
 /// What becomes of a new connection.
@@ -94,7 +103,7 @@ inline constexpr std::size_t max_refusals = 64;
 /// Counters since the start.
 struct Stats {
   std::uint64_t connections = 0;          ///< begun
-  std::uint64_t refused_connections = 0;  ///< over a cap or a rate: with an answer, or dropped
+  std::uint64_t refused_connections = 0;  ///< by caps, rates and `trusted_proxies`, told or not
   std::uint64_t upgrades = 0;             ///< handshakes completed
   std::uint64_t requests = 0;             ///< plain HTTP requests answered
   std::uint64_t streams = 0;              ///< those of them that were answered with a stream
@@ -108,7 +117,8 @@ struct Stats {
   std::uint64_t heartbeats = 0;       ///< comment lines sent on streams
   std::uint64_t protocol_errors = 0;  ///< connections failed for what RFC 6455 forbids
   std::uint64_t oversized = 0;        ///< connections failed for a message above the limit
-  /// Connections failed for what their bytes came wrapped in (TLS), the handshake included.
+  /// Connections failed for what their bytes came wrapped in (TLS, its handshake included; a PROXY
+  /// header).
   std::uint64_t transport_errors = 0;
   std::uint64_t upgrade_timeouts = 0;
   std::uint64_t first_message_timeouts = 0;
@@ -134,8 +144,8 @@ class Endpoint {
   /// Every session must be gone.
   ~Endpoint();
 
-  /// Counts one more connection from there, if it is within the caps and the rate. Too many in all
-  /// are dropped, too many of one address refused.
+  /// Counts one more connection from there, if it is within the caps and the rate. Too many in all,
+  /// and who is no proxy where one is expected, are dropped, too many of one address refused.
   [[nodiscard]] Admission admit(const Address& remote, time_point now);
 
   /// Counts one that arrives from another loop. False: it is above the caps, and to be closed.
@@ -205,10 +215,13 @@ class Endpoint {
 
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
   [[nodiscard]] bool is_full() const noexcept;
-  [[nodiscard]] bool is_behind_proxies() const noexcept { return config_.trusted_proxy_hops != 0; }
+  [[nodiscard]] bool is_trusted(const Address& remote) const noexcept;
+  [[nodiscard]] bool is_proxy(const Address& remote) const noexcept;
+  [[nodiscard]] bool may_tell_refused(time_point now) noexcept;
   [[nodiscard]] bool take_place(const Address& remote, time_point now);
-  [[nodiscard]] bool take_place_instead(const Address& socket, const Address& forwarded,
+  [[nodiscard]] bool take_place_instead(const Address& proxy, const Address& other, bool is_limited,
                                         time_point now);
+  [[nodiscard]] bool refuse(std::uint32_t index, const Address& remote, time_point now);
   void leave(const Address& remote) noexcept;
 
   Config config_;

@@ -51,6 +51,14 @@ class Session : public Connection {
   /// the service.
   void receive(mutable_byte_view bytes, time_point now);
 
+  /// Whether a PROXY header is to come before anything else.
+  [[nodiscard]] bool awaits_proxy_header() const noexcept { return stage_ == Stage::proxy_header; }
+
+  /// Takes it away from what the transport brings. `receive` does so by itself; for a driver with
+  /// something in between (TLS).
+  /// @return   what follows it; empty: nothing yet, or the session has ended
+  mutable_byte_view take_proxy_header(mutable_byte_view bytes, time_point now);
+
   /// The peer sends nothing more.
   void receive_end(time_point now);
 
@@ -123,6 +131,7 @@ class Session : public Connection {
 
   // What a session waits for, where `Connection` does not say it.
   enum class Stage : std::uint8_t {
+    proxy_header,
     refusal,   // the head of a request that is refused
     head,      // a request's or a response's head, and a request's body
     request,   // the service's answer to a plain request
@@ -142,6 +151,7 @@ class Session : public Connection {
   bool is_too_early(std::size_t bytes);
   bool take_head(mutable_byte_view& bytes, time_point now);
   bool take_request(mutable_byte_view& bytes, time_point now);
+  void take_source(const Address& source, time_point now);
   bool take_forwarded(const RequestHead& head, time_point now);
   void refuse() noexcept;
   bool take_response(mutable_byte_view& bytes);
