@@ -367,6 +367,9 @@ const std::vector<Key>& keys() {
           "max_head", "bytes", 512, 65536,
           [](Options & o) -> auto& { return o.websocket.max_head; }),
       whole_number(
+          "max_header_fields", "", 16, 128,
+          [](Options & o) -> auto& { return o.websocket.max_header_fields; }),
+      whole_number(
           "max_body", "bytes", 0, 1 << 20,
           [](Options & o) -> auto& { return o.websocket.max_body; }),
       whole_number(

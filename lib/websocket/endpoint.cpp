@@ -39,6 +39,8 @@ std::error_code validate(const Config& config, std::string& problem) {
         "max_message must be between 125 bytes and 1 GiB");
   check(config.max_head >= 512 && config.max_head <= 64 * 1024,
         "max_head must be between 512 bytes and 64 KiB");
+  check(config.max_header_fields >= 16 && config.max_header_fields <= header_field_capacity,
+        "max_header_fields must be between 16 and 128");
   check(config.max_body <= 1024 * 1024, "max_body must be at most 1 MiB");
   check(config.max_connections >= 1 && config.max_connections <= gib,
         "max_connections must be between 1 and 2^30");

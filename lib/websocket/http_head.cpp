@@ -132,7 +132,7 @@ bool split_target(RequestHead& head) noexcept {
   return true;
 }
 
-HeadResult parse_fields(std::string_view rest, HeaderFields& out,
+HeadResult parse_fields(std::string_view rest, std::size_t max_fields, HeaderFields& out,
                         std::optional<std::uint64_t>& content_length) noexcept {
   out.clear();
   content_length.reset();
@@ -143,7 +143,7 @@ HeadResult parse_fields(std::string_view rest, HeaderFields& out,
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return bad_syntax();
     const HeaderField field{line.substr(0, colon), trim(line.substr(colon + 1))};
-    if (!out.add(field)) return malformed(431, errc::too_large);
+    if (out.all().size() == max_fields || !out.add(field)) return malformed(431, errc::too_large);
     if (equals_ignoring_case(field.name, "Content-Length")) {
       std::uint64_t length = 0;
       if (content_length || !parse_digits(field.value, length)) return bad_syntax();
@@ -203,7 +203,7 @@ bool HeaderFields::has_token(std::string_view name, std::string_view token) cons
 }
 
 HeadResult parse_request_head(byte_view input, std::size_t& scanned, RequestHead& out,
-                              std::size_t max_bytes) noexcept {
+                              std::size_t max_bytes, std::size_t max_fields) noexcept {
   const HeadResult end = find_end(as_text(input), scanned, max_bytes);
   if (end.state != State::complete) return end;
   std::string_view rest = as_text(input.first(end.size));
@@ -215,7 +215,7 @@ HeadResult parse_request_head(byte_view input, std::size_t& scanned, RequestHead
     return version;
   }
   if (!split_target(out)) return bad_syntax();
-  if (const HeadResult fields = parse_fields(rest, out.headers, out.content_length);
+  if (const HeadResult fields = parse_fields(rest, max_fields, out.headers, out.content_length);
       fields.error != errc{}) {
     return fields;
   }
@@ -231,7 +231,7 @@ HeadResult parse_request_head(byte_view input, std::size_t& scanned, RequestHead
 }
 
 HeadResult parse_response_head(byte_view input, std::size_t& scanned, ResponseHead& out,
-                               std::size_t max_bytes) noexcept {
+                               std::size_t max_bytes, std::size_t max_fields) noexcept {
   HeadResult end = find_end(as_text(input), scanned, max_bytes);
   const auto without_status = [](HeadResult failure) {
     failure.status = 0;  // nobody answers a response
@@ -249,7 +249,7 @@ HeadResult parse_response_head(byte_view input, std::size_t& scanned, ResponseHe
   }
   out.status = static_cast<unsigned>(number);
   out.reason = line;
-  const HeadResult fields = parse_fields(rest, out.headers, out.content_length);
+  const HeadResult fields = parse_fields(rest, max_fields, out.headers, out.content_length);
   if (fields.error != errc{}) return without_status(fields);
   for (const std::string_view once : {"Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"}) {
     if (out.headers.count(once) > 1) return without_status(bad_syntax());

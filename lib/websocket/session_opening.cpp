@@ -198,7 +198,9 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
   std::size_t from_start = 0;
   std::size_t& scanned = kept == endpoint_->openings_.end() ? from_start : kept->second->scanned;
   RequestHead head;
-  const HeadResult parsed = parse_request_head(bytes, scanned, head, endpoint_->config_.max_head);
+  const Config& config = endpoint_->config_;
+  const HeadResult parsed =
+      parse_request_head(bytes, scanned, head, config.max_head, config.max_header_fields);
   Stats& stats = endpoint_->stats_;
   if (parsed.state == HeadResult::State::incomplete) {
     if (&scanned == &from_start) opening().scanned = from_start;
@@ -215,7 +217,7 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
     return false;
   }
   const auto body_size = static_cast<std::size_t>(head.content_length.value_or(0));
-  if (head.content_length.value_or(0) > endpoint_->config_.max_body) {
+  if (head.content_length.value_or(0) > config.max_body) {
     ++stats.bad_requests;
     respond({.status = 413, .body = as_bytes("the body is too large\n")});
     return false;
@@ -394,8 +396,9 @@ void Session::fail_to_connect(std::string_view text) {
 bool Session::take_response(mutable_byte_view& bytes) {
   Opening& kept = opening();
   ResponseHead head;
+  const Config& config = endpoint_->config_;
   const HeadResult parsed =
-      parse_response_head(bytes, kept.scanned, head, endpoint_->config_.max_head);
+      parse_response_head(bytes, kept.scanned, head, config.max_head, config.max_header_fields);
   if (parsed.state == HeadResult::State::incomplete) return false;
   if (parsed.state == HeadResult::State::malformed) {
     ended(CloseReason::protocol_error, true, 0, to_string(parsed.error));

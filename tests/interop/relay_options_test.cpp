@@ -122,6 +122,8 @@ TEST_CASE("relay options: what lies just outside of a range is refused", "[relay
                                  "address_slots = 100",
                                  "address_slots = 32",
                                  "address_slots = 33554432",
+                                 "max_header_fields = 15",
+                                 "max_header_fields = 129",
                                  "trusted_proxy_hops = 17",
                                  "proxy_protocol = 'v1'",
                                  "trusted_proxies = '10.0.0.0/8'",
@@ -193,6 +195,7 @@ window = "lead"
 window_ms = 2.5
 max_message = 4096
 max_head = 1000
+max_header_fields = 20
 max_body = 0
 max_connections = 10
 max_connections_per_address = 5
@@ -261,6 +264,7 @@ log_level = "debug"
   CHECK(options.relay.rooms.window.length == 2500us);
   CHECK(options.websocket.max_message == 4096);
   CHECK(options.websocket.max_head == 1000);
+  CHECK(options.websocket.max_header_fields == 20);
   CHECK(options.websocket.max_body == 0);
   CHECK(options.websocket.max_connections == 10);
   CHECK(options.websocket.max_connections_per_address == 5);

@@ -39,7 +39,8 @@ struct Transit;
 struct Config {
   std::size_t max_message = 1024 * 1024;  ///< bytes received as one message, 125 to 1 GiB
   std::size_t max_head = 8 * 1024;        ///< bytes of an HTTP head, 512 to 64 KiB
-  std::size_t max_body = 64 * 1024;       ///< bytes of a POST's body, 0 to 1 MiB (server)
+  std::size_t max_header_fields = default_max_header_fields;  ///< of an HTTP head, 16 to 128
+  std::size_t max_body = 64 * 1024;  ///< bytes of a POST's body, 0 to 1 MiB (server)
 
   std::size_t max_connections = 100'000;             ///< 1 to 2^30 (server)
   std::size_t max_connections_per_address = 20'000;  ///< IPv6 counts by /64; 1 to 2^30 (server)

@@ -19,8 +19,11 @@
 
 namespace muster::websocket {
 
-/// The most header fields that a head may have.
-inline constexpr std::size_t max_header_fields = 64;
+/// The most header fields that there is room for.
+inline constexpr std::size_t header_field_capacity = 128;
+
+/// The most that are accepted when the caller names no limit.
+inline constexpr std::size_t default_max_header_fields = 100;
 
 /// The largest head that is accepted when the caller names no limit.
 inline constexpr std::size_t default_max_head = 8 * 1024;
@@ -64,7 +67,7 @@ class HeaderFields {
   static bool is_same_name(std::string_view a, std::string_view b) noexcept;
   static std::string_view take_element(std::string_view& rest) noexcept;
 
-  std::array<HeaderField, max_header_fields> fields_{};
+  std::array<HeaderField, header_field_capacity> fields_{};
   std::size_t size_ = 0;
 };
 
@@ -106,19 +109,23 @@ struct HeadResult {
 /// @param input     all bytes received so far
 /// @param scanned   0 at first; keep it between calls, so that bytes are not scanned twice
 /// @param max_bytes of the head, with the empty line
+/// @param max_fields   at most `header_field_capacity`
 /// @param out       complete only when the result says so
 /// @error  errc::bad_syntax   answer with 400
 /// @error  errc::bad_value    not HTTP/1: 505; a transfer coding: 501
 /// @error  errc::too_large    the head (or its number of fields) is above the limit: 431
 /// @source RFC 9112 sections 2 to 6; RFC 9110 section 5
-[[nodiscard]] HeadResult parse_request_head(byte_view input, std::size_t& scanned, RequestHead& out,
-                                            std::size_t max_bytes = default_max_head) noexcept;
+[[nodiscard]] HeadResult parse_request_head(
+    byte_view input, std::size_t& scanned, RequestHead& out,
+    std::size_t max_bytes = default_max_head,
+    std::size_t max_fields = default_max_header_fields) noexcept;
 
 /// The same for a response. Transfer codings are let through: the body of a response that is not a
 /// successful upgrade is not read.
-[[nodiscard]] HeadResult parse_response_head(byte_view input, std::size_t& scanned,
-                                             ResponseHead& out,
-                                             std::size_t max_bytes = default_max_head) noexcept;
+[[nodiscard]] HeadResult parse_response_head(
+    byte_view input, std::size_t& scanned, ResponseHead& out,
+    std::size_t max_bytes = default_max_head,
+    std::size_t max_fields = default_max_header_fields) noexcept;
 
 /// Whether it is what HTTP calls a token: not empty, no blanks, no separators.
 /// @source RFC 9110 section 5.6.2

@@ -42,6 +42,8 @@ TEST_CASE("endpoint: a configuration is checked", "[endpoint]") {
       {[](Config& c) { c.max_message = (1UL << 30U) + 1; }, "max_message"},
       {[](Config& c) { c.max_head = 511; }, "max_head"},
       {[](Config& c) { c.max_head = 65537; }, "max_head"},
+      {[](Config& c) { c.max_header_fields = 15; }, "max_header_fields"},
+      {[](Config& c) { c.max_header_fields = 129; }, "max_header_fields"},
       {[](Config& c) { c.max_body = 1024 * 1024 + 1; }, "max_body"},
       {[](Config& c) { c.max_connections = 0; }, "max_connections"},
       {[](Config& c) { c.max_connections_per_address = 0; }, "max_connections_per_address"},
@@ -382,6 +384,23 @@ TEST_CASE("endpoint: behind a proxy the forwarded addresses have the rate", "[en
   }
   CHECK(world.endpoint.stats().refused_connections == 3);
   CHECK(world.endpoint.address_count() == 0);
+}
+
+TEST_CASE("endpoint: a limit of header fields", "[endpoint]") {
+  for (const std::size_t limit : {std::size_t{16}, std::size_t{100}, std::size_t{128}}) {
+    Config config;
+    config.max_header_fields = limit;
+    SessionWorld world{config};
+    std::string fields;
+    for (std::size_t i = 5; i < limit; ++i) fields += "F: 1\r\n";  // the request has five
+    End fits = world.accept();
+    world.feed(fits, test::upgrade_with(fields));
+    CHECK(fits.pipe->written == test::upgrade_response);
+    End more = world.accept();
+    world.feed(more, test::upgrade_with(fields + "F: 1\r\n"));
+    CHECK_THAT(more.pipe->written, StartsWith("HTTP/1.1 431 "));
+    CHECK(world.endpoint.stats().bad_requests == 1);
+  }
 }
 
 TEST_CASE("endpoint: closing all", "[endpoint][drain]") {

@@ -10,6 +10,8 @@
 
 using muster::as_bytes;
 using muster::errc;
+using muster::websocket::default_max_head;
+using muster::websocket::header_field_capacity;
 using muster::websocket::HeadResult;
 using muster::websocket::parse_request_head;
 using muster::websocket::parse_response_head;
@@ -187,11 +189,35 @@ TEST_CASE("http head: the limit is exact", "[websocket][http]") {
   CHECK(refusal(std::string(8192, 'x')) == 431);
 }
 
-TEST_CASE("http head: 64 fields are taken, one more is refused", "[websocket][http]") {
+TEST_CASE("http head: 100 fields are taken, one more is refused", "[websocket][http]") {
   std::string lines = "F: 1";
-  for (int i = 0; i < 62; ++i) lines += "\r\nF: 1";
+  for (int i = 0; i < 98; ++i) lines += "\r\nF: 1";
   CHECK(refusal(with_field(lines)) == 0);  // and Host
   CHECK(refusal(with_field(lines + "\r\nF: 1")) == 431);
+}
+
+TEST_CASE("http head: the limit of fields is the caller's, up to what there is room for",
+          "[websocket][http]") {
+  for (const std::size_t limit : {std::size_t{2}, std::size_t{16}, header_field_capacity}) {
+    std::string lines = "F: 1";
+    for (std::size_t i = 2; i < limit; ++i) lines += "\r\nF: 1";
+    const auto parse_with = [&](const std::string& text) {
+      std::size_t scanned = 0;
+      RequestHead head;
+      return parse_request_head(as_bytes(text), scanned, head, default_max_head, limit).status;
+    };
+    CHECK(parse_with(with_field(lines)) == 0);
+    CHECK(parse_with(with_field(lines + "\r\nF: 1")) == 431);
+    std::size_t scanned = 0;
+    ResponseHead response;
+    const std::string answer = "HTTP/1.1 200 OK\r\n" + lines + "\r\nF: 1\r\n\r\n";
+    CHECK(parse_response_head(as_bytes(answer), scanned, response, default_max_head, limit).state ==
+          State::complete);
+    scanned = 0;
+    const std::string more = "HTTP/1.1 200 OK\r\nF: 1\r\n" + lines + "\r\nF: 1\r\n\r\n";
+    CHECK(parse_response_head(as_bytes(more), scanned, response, default_max_head, limit).error ==
+          errc::too_large);
+  }
 }
 
 TEST_CASE("http head: bytes that were looked at are not looked at again", "[websocket][http]") {
