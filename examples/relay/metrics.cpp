@@ -155,6 +155,7 @@ void write_websocket(Writer& out, const Snapshot& now) {
               {{"upgrade", stats.upgrade_timeouts},
                {"first_message", stats.first_message_timeouts},
                {"idle", stats.idle_timeouts},
+               {"write", stats.write_timeouts},
                {"close", stats.close_timeouts}});
   out.counter("muster_websocket_received_messages_total", "Messages received, whole.",
               stats.messages);

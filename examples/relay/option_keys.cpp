@@ -407,6 +407,9 @@ const std::vector<Key>& keys() {
       time_span<seconds>(
           "idle_timeout_s", "0.1", "86400", Zero::means_none,
           [](Options & o) -> auto& { return o.websocket.idle_timeout; }),
+      time_span<seconds>(
+          "write_timeout_s", "0.1", "86400", Zero::means_none,
+          [](Options & o) -> auto& { return o.websocket.write_timeout; }),
       time_span<milliseconds>(
           "close_timeout_ms", "10", "60000", Zero::forbidden,
           [](Options & o) -> auto& { return o.websocket.close_timeout; }),

@@ -172,6 +172,9 @@ void settle(Options& options, const File& file) {
                   "ping_interval_s must be less than idle_timeout_s"};
   }
 
+  // Until then a room looks after those who are slow.
+  if (!file.has("write_timeout_s")) websocket.write_timeout = relay.rooms.stall_timeout;
+
   const bool has_proxies = !websocket.trusted_proxies.empty();
   if (has_proxies == (websocket.proxy_protocol == muster::websocket::ProxyProtocol::none)) {
     throw Mistake{file.where(has_proxies ? "trusted_proxies" : "proxy_protocol") +

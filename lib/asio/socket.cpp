@@ -8,6 +8,10 @@
 #include <cerrno>
 #include <utility>
 
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,6 +30,20 @@ constexpr int send_flags = MSG_DONTWAIT;  // the listener and the client set SO_
 // Ten thousand idle connections are ten thousand of these.
 static_assert(sizeof(Socket) <= 144);
 #endif
+
+// Bytes that a socket has taken and its peer's system has not.
+std::uint64_t in_flight(int fd) noexcept {
+  int bytes = 0;
+#if defined(__linux__)
+  if (::ioctl(fd, SIOCOUTQ, &bytes) != 0) return 0;
+#elif defined(SO_NWRITE)
+  socklen_t size = sizeof(bytes);
+  if (::getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) != 0) return 0;
+#else
+  static_cast<void>(fd);
+#endif
+  return static_cast<std::uint64_t>(bytes);
+}
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -156,9 +174,16 @@ std::ptrdiff_t Socket::write(std::span<const byte_view> pieces) noexcept {
     }
     count = 0;
   }
-  if (static_cast<std::size_t>(count) < total) owner().loop->poller->want_write(fd_, token());
+  if (static_cast<std::size_t>(count) < total) {
+    stalled();
+    owner().loop->poller->want_write(fd_, token());
+  }
   return count;
 }
+
+// A full socket takes nothing more before a third of its megabytes is gone, though its peer takes
+// all the time what a slow line carries.
+std::uint64_t Socket::delivered() const noexcept { return taken() - in_flight(fd_); }
 
 void Socket::half_close() noexcept { ::shutdown(fd_, SHUT_WR); }
 

@@ -7,6 +7,7 @@
 #include <muster/websocket/session.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -66,6 +67,7 @@ class Socket : public websocket::Session {
   }
 
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
+  [[nodiscard]] std::uint64_t delivered() const noexcept override;
   void half_close() noexcept override;
   MoveStatus reserve(std::size_t loop) noexcept override;
   bool carry(std::unique_ptr<websocket::Transit>& transit) noexcept override;
@@ -79,6 +81,9 @@ class Socket : public websocket::Session {
 
   // Input that was kept back while the connection was about to move.
   virtual void resume() {}
+
+  // Bytes that the socket took so far.
+  [[nodiscard]] virtual std::uint64_t taken() const noexcept { return written(); }
 
   // What the socket tells.
   virtual void arrived(mutable_byte_view bytes) { receive(bytes, owner().loop->now); }

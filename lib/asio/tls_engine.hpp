@@ -87,6 +87,7 @@ class TlsEngine {
 struct TlsState {
   std::unique_ptr<TlsEngine> engine{};
   std::vector<std::byte> unread{};  // from the network, left for the other loop
+  std::uint64_t sent = 0;           // bytes of TLS that the socket took
   bool keeps_back = false;          // that, or what the engine has decrypted
   bool is_secured = false;          // the handshake was over
   bool holds_back = false;          // the last byte that was encrypted is not reported as taken

@@ -100,6 +100,7 @@ bool TlsSocket::send_output() noexcept {
     const std::ptrdiff_t sent = Socket::write({&output, 1});
     if (sent < 0) return false;
     tls_.engine->sent(static_cast<std::size_t>(sent));
+    tls_.sent += static_cast<std::uint64_t>(sent);
     if (static_cast<std::size_t>(sent) < output.size()) break;  // it tells when there is room
   }
   return true;

@@ -6,6 +6,7 @@
 #include "tls_engine.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -28,6 +29,7 @@ class TlsSocket final : public Socket {
 
  private:
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
+  [[nodiscard]] std::uint64_t taken() const noexcept override { return tls_.sent; }
   [[nodiscard]] bool holds_next() const noexcept override { return tls_.holds_back; }
   void half_close() noexcept override;
   void destroy() noexcept override;

@@ -59,6 +59,8 @@ std::error_code validate(const Config& config, std::string& problem) {
         "idle_timeout must be 0 (none), or between 100 ms and 24 h");
   check(config.idle_timeout == duration{0} || config.ping_interval < config.idle_timeout,
         "ping_interval must be shorter than idle_timeout");
+  check(optional_timeout(config.write_timeout),
+        "write_timeout must be 0 (none), or between 100 ms and 24 h");
   check(optional_timeout(config.heartbeat_interval),
         "heartbeat_interval must be 0 (none), or between 100 ms and 24 h");
   check(config.close_timeout >= 10ms && config.close_timeout <= 1min,

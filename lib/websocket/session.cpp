@@ -6,7 +6,9 @@
 
 #include "opening.hpp"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace muster::websocket {
 
@@ -47,6 +49,13 @@ void Session::stamp(time_point now) noexcept {
 }
 
 time_point Session::deadline(time_point now) const noexcept {
+  const time_point when = stage_deadline(now);
+  if (endpoint_->stalls_.empty() || !may_stall()) return when;
+  const auto stall = endpoint_->stalls_.find(id().index);
+  return stall == endpoint_->stalls_.end() ? when : std::min(when, stall->second.look);
+}
+
+time_point Session::stage_deadline(time_point now) const noexcept {
   const Config& config = endpoint_->config_;
   switch (stage_) {
     case Stage::proxy_header:
@@ -76,6 +85,7 @@ void Session::due(time_point now) {
     return;
   }
   if (activity_ == unknown_time) stamp(now);
+  if (!look_after_writing(now)) return;
   const time_point when = deadline(now);
   if (when > now) {  // there was activity since it was set
     endpoint_->wheel_.set(id().index, when);
@@ -121,6 +131,47 @@ void Session::due(time_point now) {
   }
   ++stats.idle_timeouts;
   fault(CloseReason::timed_out, 1001, "no sign of life", now);
+}
+
+// Writing.
+
+// Before that, and behind a close, other deadlines are shorter.
+bool Session::may_stall() const noexcept {
+  return stage_ == Stage::first || stage_ == Stage::messages || stage_ == Stage::stream;
+}
+
+void Session::stalled() noexcept {
+  if (!may_stall() || endpoint_->config_.write_timeout == duration{0}) return;
+  if (!endpoint_->stalls_.try_emplace(id().index).second) return;
+  endpoint_->wheel_.set(id().index, time_point::min());  // `due` comes soon, and knows the time
+}
+
+// Looks twice within each write deadline whether the peer took something. False: it did not for so
+// long that it is closed.
+bool Session::look_after_writing(time_point now) {
+  if (endpoint_->stalls_.empty()) return true;
+  const auto found = endpoint_->stalls_.find(id().index);
+  if (found == endpoint_->stalls_.end() || found->second.look > now) return true;
+  Endpoint::Stall& stall = found->second;
+  const bool is_first_look = stall.look == time_point::min();
+  if (!may_stall() || (!is_first_look && !is_blocked())) {
+    endpoint_->stalls_.erase(found);
+    return true;
+  }
+  const duration timeout = endpoint_->config_.write_timeout;
+  const std::uint64_t taken = delivered();
+  const bool is_clear = backlog() == 0;
+  if (std::exchange(stall.was_clear, is_clear) || taken != stall.delivered) {
+    stall.delivered = taken;
+    stall.progress = now;
+  } else if (!is_clear && now - stall.progress >= timeout) {
+    endpoint_->stalls_.erase(found);
+    ++endpoint_->stats_.write_timeouts;
+    fault(CloseReason::too_slow, close_code::try_again_later, "too slow", now);
+    return false;
+  }
+  stall.look = now + timeout / 2;
+  return true;
 }
 
 // The endpoint closes all that it has.
@@ -308,6 +359,7 @@ void Session::leave_endpoint() noexcept {
   endpoint_->wheel_.clear(id().index);
   endpoint_->openings_.erase(id().index);
   endpoint_->streams_.erase(id().index);
+  endpoint_->stalls_.erase(id().index);
   if (!is_client() && endpoint_->refused_.erase(id().index) == 0) endpoint_->leave(remote());
   --endpoint_->session_count_;
 }

@@ -4,7 +4,6 @@
 
 #include <muster/websocket/close_code.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <string_view>
 
@@ -17,15 +16,11 @@ constexpr std::string_view heartbeat = ": heartbeat\n\n";
 
 }  // namespace
 
-// How often a stream is looked at: twice within each of its deadlines. Nothing is noted when
-// something is written, so a look only learns that it happened since the one before.
+// How often a stream is looked at: twice within its interval. Nothing is noted when something is
+// written, so a look only learns that it happened since the one before.
 duration Session::stream_period() const noexcept {
-  const Config& config = endpoint_->config_;
-  duration period = std::chrono::hours{24};
-  for (const duration length : {config.heartbeat_interval, config.idle_timeout}) {
-    if (length != duration{0}) period = std::min(period, length / 2);
-  }
-  return period;
+  const duration interval = endpoint_->config_.heartbeat_interval;
+  return interval != duration{0} ? interval / 2 : std::chrono::hours{24};
 }
 
 void Session::look_after_stream(time_point now) {
@@ -33,19 +28,12 @@ void Session::look_after_stream(time_point now) {
   Endpoint::Stream& stream = endpoint_->streams_.at(id().index);
   if (written() != stream.written) {
     stream.written = written();
-    stream.progress = stream.clear = now;
-  } else if (backlog() == 0) {
-    stream.clear = now;
+    stream.progress = now;
+  } else if (backlog() == 0 && config.heartbeat_interval != duration{0} &&
+             now - stream.progress + stream_period() >= config.heartbeat_interval) {
     // Now, or it is late at the next look.
-    if (config.heartbeat_interval != duration{0} &&
-        now - stream.progress + stream_period() >= config.heartbeat_interval) {
-      ++endpoint_->stats_.heartbeats;
-      send_control(as_bytes(heartbeat));
-    }
-  } else if (config.idle_timeout != duration{0} && now - stream.clear >= config.idle_timeout) {
-    ++endpoint_->stats_.write_timeouts;
-    fault(CloseReason::too_slow, close_code::try_again_later, "too slow", now);
-    return;
+    ++endpoint_->stats_.heartbeats;
+    send_control(as_bytes(heartbeat));
   }
   enter(Stage::stream);
 }

@@ -86,6 +86,7 @@ TEST_CASE("relay options: defaults", "[relay][options]") {
   CHECK(options.websocket.max_message == options.relay.max_host_message);
   CHECK(options.relay.client_budget.bytes > options.relay.max_host_message);
   CHECK(options.websocket.max_connections_per_address == 64);
+  CHECK(options.websocket.write_timeout == 20s);
   CHECK(options.relay.addresses.connections_per_second == 20);
   CHECK(options.relay.addresses.connection_burst == 4s);
   CHECK(options.records.empty());
@@ -202,6 +203,7 @@ max_connections_per_address = 5
 upgrade_timeout_ms = 250
 ping_interval_s = 1
 idle_timeout_s = 2.5
+write_timeout_s = 1.5
 close_timeout_ms = 50
 backlog = 7
 origins = ["https://a.example", "https://b.example"]
@@ -271,6 +273,7 @@ log_level = "debug"
   CHECK(options.websocket.upgrade_timeout == 250ms);
   CHECK(options.websocket.ping_interval == 1s);
   CHECK(options.websocket.idle_timeout == 2500ms);
+  CHECK(options.websocket.write_timeout == 1500ms);
   CHECK(options.websocket.close_timeout == 50ms);
   CHECK(options.websocket.backlog == 7);
   CHECK(options.websocket.trusted_proxy_hops == 2);

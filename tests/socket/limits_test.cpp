@@ -80,6 +80,43 @@ TEST_CASE("socket: who answers pings stays, and who does not is closed", "[deadl
   CHECK(world.server->endpoint().stats().idle_timeouts == 1);
 }
 
+TEST_CASE("socket: who takes nothing is closed as too slow, and who takes little is not",
+          "[deadline]") {
+  ServerWorld::Config config;
+  config.ping_interval = config.idle_timeout = 0ms;
+  config.write_timeout = 1s;
+  config.close_timeout = 100ms;
+  muster::asio::Loop::Config loop_config;
+  loop_config.outbox.budget.bytes = 64 * 1024 * 1024;
+  ServerWorld world{each_backend(), config, loop_config};
+  // More than the sockets' buffers hold.
+  const std::string payload(20'000'000, 'x');
+  const Frame large{Message{as_bytes(payload)}};
+  RawClient& idle = world.open();
+  RawClient& slow = world.open(4096);
+  slow.is_reading = false;
+  const ConnectionId slow_id = world.last().id();
+  world.last().send(large);
+  // The second round shows that the slow one lives through several deadlines.
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    RawClient& deaf = world.open(4096);
+    deaf.is_reading = false;
+    const ConnectionId deaf_id = world.last().id();
+    world.last().send(large);
+    REQUIRE(world.run_until([&] {
+      slow.read(512);
+      return world.loop.outbox().find(deaf_id) == nullptr;
+    }));
+    CHECK(world.service.reason == CloseReason::too_slow);
+    CHECK(world.service.code == 1013);
+    CHECK(world.server->endpoint().stats().write_timeouts == round);
+  }
+  REQUIRE(world.loop.outbox().find(slow_id) != nullptr);
+  CHECK(world.loop.outbox().find(slow_id)->is_open());
+  CHECK(world.loop.outbox().find(slow_id)->backlog() > 0);
+  CHECK_FALSE(idle.is_at_end());
+}
+
 TEST_CASE("socket: a ping is answered with its payload", "[deadline]") {
   ServerWorld world{each_backend()};
   RawClient& client = world.open();

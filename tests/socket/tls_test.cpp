@@ -691,3 +691,36 @@ TEST_CASE("socket tls: a PROXY header comes before TLS", "[tls][proxy]") {
   REQUIRE(world.run([&] { return world.listener().endpoint().session_count() == 2; }));
   CHECK(world.listener().endpoint().stats().transport_errors == 1);
 }
+
+TEST_CASE("socket tls: who takes nothing is closed as too slow, and who takes little is not",
+          "[tls][deadline]") {
+  const auto backend = each_backend();
+  ServerWorld::Config config;
+  config.ping_interval = config.idle_timeout = 0ms;
+  config.write_timeout = 1s;
+  config.close_timeout = 100ms;
+  muster::asio::Loop::Config loop_config;
+  loop_config.outbox.budget.bytes = 64 * 1024 * 1024;
+  TlsWorld world{backend, config, loop_config};
+  const std::string payload(20'000'000, 'x');
+  const Frame large{Message{as_bytes(payload)}};
+  TlsPeer& slow = world.upgrade(4096);
+  slow.is_reading = false;
+  const ConnectionId slow_id = world.last().id();
+  world.last().send(large);
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    TlsPeer& deaf = world.upgrade(4096);
+    deaf.is_reading = false;
+    const ConnectionId deaf_id = world.last().id();
+    world.last().send(large);
+    REQUIRE(world.run([&] {
+      slow.raw.read(512);
+      slow.raw.input.clear();
+      return world.loop.outbox().find(deaf_id) == nullptr;
+    }));
+    CHECK(world.service.reason == CloseReason::too_slow);
+    CHECK(world.listener().endpoint().stats().write_timeouts == round);
+  }
+  REQUIRE(world.loop.outbox().find(slow_id) != nullptr);
+  CHECK(world.loop.outbox().find(slow_id)->is_open());
+}

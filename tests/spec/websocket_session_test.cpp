@@ -81,6 +81,7 @@ Config short_deadlines() {
   config.first_message_timeout = 700ms;
   config.ping_interval = 400ms;
   config.idle_timeout = 1500ms;
+  config.write_timeout = 500ms;
   config.heartbeat_interval = 600ms;
   config.close_timeout = 300ms;
   return config;

@@ -111,7 +111,10 @@ class PipeSession final : public muster::websocket::Session {
       if (pipe_->room != Pipe::unlimited) pipe_->room -= part.size();
       pipe_->written += part;
       taken += static_cast<std::ptrdiff_t>(part.size());
-      if (part.size() < piece.size()) break;
+      if (part.size() < piece.size()) {
+        stalled();
+        break;
+      }
     }
     return taken;
   }

@@ -55,9 +55,11 @@ struct Config {
   /// Silence after which a ping is sent; 0: never.
   duration ping_interval = std::chrono::seconds{20};
   /// Silence after which the peer is taken for dead; 0: never. The peer of a stream has nothing to
-  /// say: it is closed as too slow when it took nothing of what waits for so long, and up to half
-  /// as long again.
+  /// say.
   duration idle_timeout = std::chrono::seconds{45};
+  /// A peer that takes nothing of what waits for it for so long, and up to half as long again, is
+  /// closed as too slow, with 1013; 0: never.
+  duration write_timeout = std::chrono::seconds{10};
   /// The longest silence of a stream of ours: a comment line is then sent, or up to half as long
   /// before; 0: never (server).
   duration heartbeat_interval = std::chrono::seconds{30};
@@ -124,7 +126,7 @@ struct Stats {
   std::uint64_t upgrade_timeouts = 0;
   std::uint64_t first_message_timeouts = 0;
   std::uint64_t idle_timeouts = 0;
-  std::uint64_t write_timeouts = 0;  ///< streams whose peer took nothing
+  std::uint64_t write_timeouts = 0;  ///< peers that took nothing
   std::uint64_t close_timeouts = 0;  ///< peers that did not answer a close
 };
 
@@ -211,7 +213,15 @@ class Endpoint {
     std::uint64_t written = ~std::uint64_t{0};  // at the last look: something, by the first
     std::uint64_t ignored = 0;                  // bytes that the peer sent after its request
     time_point progress;  // the last look that found more written than the one before
-    time_point clear;     // the last look that found that, or nothing that waits
+  };
+
+  // What a session keeps after its transport was full. It stays for half a write timeout at least,
+  // so that a peer who is slow again and again costs no memory for each message.
+  struct Stall {
+    std::uint64_t delivered = 0;          // at the last look
+    time_point progress;                  // the last look that found more than the one before
+    bool was_clear = true;                // at the last look nothing waited
+    time_point look = time_point::min();  // when the next is due
   };
 
   [[nodiscard]] const Limits& limits_for(std::size_t bytes) const noexcept;
@@ -238,6 +248,7 @@ class Endpoint {
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;  // by connection index
   std::unordered_map<std::uint32_t, std::unique_ptr<Transit>> transits_;  // those about to leave
   std::unordered_map<std::uint32_t, Stream> streams_;                     // by connection index
+  std::unordered_map<std::uint32_t, Stall> stalls_;                       // by connection index
   std::unordered_set<std::uint32_t> refused_;  // those that get an answer, and count nowhere else
   RateMeter refusals_;
   ConnectionId deciding_;                // whose upgrade request the service is looking at

@@ -21,9 +21,10 @@ namespace muster::websocket {
 /// answers a plain request so, writes a stream of server-sent events.
 ///
 /// A driver derives from it, implements `write` and `half_close`, calls `start` once, then
-/// `receive` for what arrives and `receive_end` when the peer has ended its side. It destroys the
-/// object in, or after, `release`. If its sessions move between loops, it implements `reserve`,
-/// `carry` and `give_up`, and feeds a session nothing while `is_moving()`.
+/// `receive` for what arrives, `receive_end` when the peer has ended its side, and `stalled` when
+/// the transport is full. It destroys the object in, or after, `release`. If its sessions move
+/// between loops, it implements `reserve`, `carry` and `give_up`, and feeds a session nothing while
+/// `is_moving()`.
 /// @threads one loop per session
 class Session : public Connection {
  public:
@@ -94,6 +95,14 @@ class Session : public Connection {
     remote_port_ = remote.port;
   }
 
+  /// For a driver's `write`, when the transport did not take all: from now on the peer has to take
+  /// something, or is closed as too slow.
+  void stalled() noexcept;
+
+  /// How many bytes the peer has taken, as far as the driver knows. Only whether it has changed
+  /// matters.
+  [[nodiscard]] virtual std::uint64_t delivered() const noexcept { return written(); }
+
   /// Ends the sending side of the transport.
   virtual void half_close() noexcept = 0;
 
@@ -144,6 +153,8 @@ class Session : public Connection {
 
   void due(time_point now);
   void look_after_stream(time_point now);
+  [[nodiscard]] bool look_after_writing(time_point now);
+  [[nodiscard]] bool may_stall() const noexcept;
   void drain() noexcept;
   void ignore(std::size_t bytes, time_point now);
   void receive_head(mutable_byte_view bytes, time_point now);
@@ -168,6 +179,7 @@ class Session : public Connection {
   void stamp(time_point now) noexcept;
   [[nodiscard]] time_point since() const noexcept;
   [[nodiscard]] time_point deadline(time_point now) const noexcept;
+  [[nodiscard]] time_point stage_deadline(time_point now) const noexcept;
   [[nodiscard]] bool is_client() const noexcept { return framing() == Framing::client; }
   [[nodiscard]] bool is_stream() const noexcept { return framing() == Framing::none; }
   [[nodiscard]] duration stream_period() const noexcept;

@@ -52,6 +52,8 @@ TEST_CASE("endpoint: a configuration is checked", "[endpoint]") {
       {[](Config& c) { c.first_message_timeout = 99ms; }, "first_message_timeout"},
       {[](Config& c) { c.ping_interval = 25h; }, "ping_interval"},
       {[](Config& c) { c.idle_timeout = -1s; }, "idle_timeout"},
+      {[](Config& c) { c.write_timeout = 99ms; }, "write_timeout"},
+      {[](Config& c) { c.write_timeout = 25h; }, "write_timeout"},
       {[](Config& c) { c.ping_interval = c.idle_timeout; }, "ping_interval"},
       {[](Config& c) { c.close_timeout = 9ms; }, "close_timeout"},
       {[](Config& c) { c.close_timeout = 61s; }, "close_timeout"},
@@ -67,7 +69,7 @@ TEST_CASE("endpoint: a configuration is checked", "[endpoint]") {
   least.max_message = 125;
   least.max_head = 512;
   least.max_body = 0;
-  least.ping_interval = least.idle_timeout = 0s;
+  least.ping_interval = least.idle_timeout = least.write_timeout = 0s;
   CHECK_FALSE(websocket::validate(least, problem));
 }
 
