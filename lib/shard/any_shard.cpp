@@ -291,13 +291,15 @@ void AnyShard::send_hello(Subscription& to) {
   to.connection->send({hello});
 }
 
-// What it says is true until the next, which takes its place if it has not left.
+// What it says is true until the next, which takes its place if it has not left. One for which
+// there is no room is said with the next tick.
 void AnyShard::send_acknowledgement(Subscription& to) {
   if (to.wire != Wire::v2 || to.applied_seq == to.told_seq) return;
-  to.told_seq = to.applied_seq;
   words_.clear();
   v2::encode(v2::InputAck{tick_, to.applied_seq, to.margin_ms}, words_);
-  to.connection->send({words_}, Delivery::latest(acknowledgement_slot));
+  if (to.connection->send({words_}, Delivery::latest(acknowledgement_slot)) == SendStatus::queued) {
+    to.told_seq = to.applied_seq;
+  }
 }
 
 // Others have no place for it: their only message is a snapshot.

@@ -87,6 +87,7 @@ void Client::on_open(Connection& connection, time_point now) {
   tick_ = 0;
   next_event_ = 1;
   is_resyncing_ = false;
+  ack_.reset();
   bases_.clear();
   clock_.clear();
   if (config_.wire == Wire::legacy) join(now);
@@ -227,11 +228,21 @@ void Client::receive(Connection& connection, const Message& message, time_point 
     ++next_event_;
     handler_->on_event(event->sequence, event->payload, now);
   } else if (const auto* const ack = std::get_if<v2::InputAck>(&*decoded)) {
-    handler_->on_input_ack(*ack, now);
+    take_ack(*ack, now);
   } else if (const auto* const nack = std::get_if<v2::Nack>(&*decoded)) {
     handler_->on_nack(*nack, now);
   } else if (const auto* const reply = std::get_if<v2::ClockReply>(&*decoded)) {
     if (!clock_.take(*reply, now)) ++stats_.ignored;
+  }
+}
+
+// It comes in front of its snapshot, and waits for it: a prediction must not forget what the state
+// that it starts from does not show yet. What has been shown is told at once.
+void Client::take_ack(const v2::InputAck& ack, time_point now) {
+  if (ack.tick > tick_) {
+    ack_ = ack;
+  } else {
+    handler_->on_input_ack(ack, now);
   }
 }
 
@@ -270,6 +281,10 @@ void Client::show(Connection& connection, std::uint64_t tick, byte_view snapshot
   is_resyncing_ = false;
   ++stats_.snapshots;
   if (is_kept) say(connection, v2::SnapshotAck{tick}, Delivery::latest(acknowledgement_slot));
+  if (ack_ && ack_->tick <= tick) {
+    handler_->on_input_ack(*std::exchange(ack_, {}), now);
+    if (state_ != State::joined) return;  // it has left
+  }
   handler_->on_snapshot(tick, snapshot, now);
 }
 

@@ -103,7 +103,9 @@ class Client final : public muster::Service {
       static_cast<void>(number), static_cast<void>(event), static_cast<void>(now);
     }
 
-    /// What has been applied by the tick whose snapshot came before.
+    /// What has been applied by `ack.tick`. `on_snapshot` follows at once, with a state that shows
+    /// it, so that is the place to reconcile what was predicted. Of several whose snapshots did not
+    /// come only the newest is told.
     virtual void on_input_ack(const v2::InputAck& ack, time_point now) {
       static_cast<void>(ack), static_cast<void>(now);
     }
@@ -203,6 +205,7 @@ class Client final : public muster::Service {
   void break_off(Connection& connection, Parting verdict, CloseReason reason, std::uint16_t code,
                  std::string_view text);
   void reject(Connection& connection, std::string_view text);
+  void take_ack(const v2::InputAck& ack, time_point now);
   void lost(Parting parting, std::string_view text, time_point now);
   void end(Parting parting, std::string_view text, time_point now);
   template <class T>
@@ -227,7 +230,8 @@ class Client final : public muster::Service {
   std::uint64_t tick_ = 0;
   std::uint64_t next_event_ = 1;
   bool has_joined_ = false;
-  bool is_resyncing_ = false;  // a whole snapshot was asked for, and has not come
+  bool is_resyncing_ = false;        // a whole snapshot was asked for, and has not come
+  std::optional<v2::InputAck> ack_;  // whose snapshot has not come
   SnapshotStore bases_;
   std::vector<std::byte> rebuilt_;  // the snapshot that a delta leads to
   ServerClock clock_;

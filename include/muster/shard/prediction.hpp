@@ -19,8 +19,8 @@ namespace muster::shard {
 ///     draw(prediction.state());
 ///
 /// and in the client's handler: `set_state` in `on_snapshot`, `acknowledge` in `on_input_ack`,
-/// `remove` in `on_nack`, and `clear` in `on_joined`. A snapshot comes just before the
-/// acknowledgement of what is in it, so ask for `state()` after the pass, not in between.
+/// `remove` in `on_nack`, and `clear` in `on_joined`. The acknowledgement of what a snapshot shows
+/// comes just before it, so `state()` is right from `set_state` on, in `on_snapshot` too.
 /// @tparam State   can be copied; a copy is made when something came from the server
 /// @tparam Step    called as `step(State&, const Input&)`; it must do what the server does
 /// @threads distinct objects: safe; shared objects: unsafe

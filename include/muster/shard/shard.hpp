@@ -255,8 +255,8 @@ class Shard final : public AnyShard {
     frames_.begin(tick_);
     for (const auto& subscription : subscriptions_) {
       if (subscription->connection == nullptr) continue;
+      send_acknowledgement(*subscription);  // in front of the state that shows it
       send_picture(*subscription, now);
-      send_acknowledgement(*subscription);
     }
   }
 

@@ -434,6 +434,50 @@ TEST_CASE("shard client: what was known on a connection does not outlive it", "[
   CHECK_FALSE(world.handler.ended);
 }
 
+TEST_CASE("shard client: an input ack is told with the snapshot that shows it", "[shard]") {
+  ScriptWorld world;
+  world.greet();
+  std::vector<std::string> told;
+  world.handler.when_ack = [&](const v2::InputAck& ack) {
+    told.push_back("ack " + std::to_string(ack.client_seq.value_or(0)));
+  };
+  world.handler.when_snapshot = [&](time_point) {
+    told.push_back("tick " + std::to_string(world.handler.ticks.back()));
+  };
+  using Told = std::vector<std::string>;
+  world.say(v2::InputAck{10, 1, 0});
+  CHECK(told.empty());
+  world.say(v2::Full{10, bytes("abcdefghij")});
+  CHECK(std::exchange(told, {}) == Told{"ack 1", "tick 10"});
+
+  // Its own snapshot was replaced by a newer one; and one that cannot be used shows nothing.
+  world.say(v2::InputAck{11, 2, 0}, v2::InputAck{12, 3, 0}, v2::Delta{13, 7, bytes("0A")});
+  CHECK(told.empty());
+  world.say(v2::Full{14, bytes("abcdefghij")});
+  CHECK(std::exchange(told, {}) == Told{"ack 3", "tick 14"});
+
+  // A server may say it behind the snapshot too.
+  world.say(v2::InputAck{14, 4, 0});
+  CHECK(std::exchange(told, {}) == Told{"ack 4"});
+
+  // It does not outlive its connection.
+  world.say(v2::InputAck{20, 5, 0});
+  world.network.cut(*world.script.end);
+  world.network.run_for(10s);
+  world.greet();
+  world.say(v2::Full{30, bytes("abcdefghij")});
+  CHECK(told == Told{"tick 30"});
+}
+
+TEST_CASE("shard client: who leaves when it hears an ack is shown nothing more", "[shard]") {
+  ScriptWorld world;
+  world.greet();
+  world.handler.when_ack = [&](const v2::InputAck&) { world.client->leave(world.now()); };
+  world.say(v2::InputAck{10, 1, 0}, v2::Full{10, bytes("abcdefghij")});
+  CHECK(world.handler.ticks.empty());
+  CHECK(world.handler.ended == Parting::left);
+}
+
 TEST_CASE("shard client: a snapshot too large to be kept is shown and not acknowledged",
           "[shard]") {
   ScriptWorld world{{.max_bases = 9}};
