@@ -71,8 +71,8 @@ class Decision {
   /// `on_open` follows within the call or soon after, or `on_close` if the peer goes away first.
   /// Each message is written as it is, whatever its kind, so it has to be one or more whole events
   /// ("id: 7\ndata: x\n\n"): the transport's own comment lines go in between. The peer says nothing
-  /// more: there is no `on_message`. `close` ends the response; its code and text stay here. The
-  /// connection does not move to another loop.
+  /// more: there is no `on_message`. `close` ends the response; its code and text stay here. It
+  /// may move to another loop.
   /// @param headers   besides Content-Type, Cache-Control, Content-Length and Connection
   /// @param context   becomes the connection's `context()`
   /// @return          false: the peer is gone, the request was answered before, or it was a HEAD,

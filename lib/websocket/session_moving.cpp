@@ -13,7 +13,7 @@ namespace muster::websocket {
 
 MoveStatus Session::prepare_move(std::size_t loop, Service& service_there,
                                  std::unique_ptr<Luggage> luggage) noexcept {
-  if (is_client() || is_stream()) return MoveStatus::not_movable;
+  if (is_client()) return MoveStatus::not_movable;
   const MoveStatus status = reserve(loop);
   if (status != MoveStatus::moving) return status;
   auto transit = std::make_unique<Transit>();
@@ -59,6 +59,8 @@ void Session::depart(time_point now) {
   transit->activity = activity_ == unknown_time ? now : since();
   transit->is_pinged = pinged_;
   transit->awaits_first = stage_ == Stage::first;
+  transit->is_stream = is_stream();
+  if (is_stream()) transit->ignored = endpoint_->streams_.at(id().index).ignored;
   transit->decoder.emplace(std::move(decoder_));
   if (carry(transit)) {
     ++endpoint_->stats_.departures;
@@ -90,6 +92,11 @@ void Session::arrive(Transit& transit, CloseReason refusal, time_point now) {
   decoder_.set_limits(endpoint_->limits_for(transit.max_message));
   arrived(*transit.service);
   stage_ = transit.awaits_first ? Stage::first : Stage::messages;
+  if (transit.is_stream) {  // whose looks begin anew
+    use(Framing::none);
+    endpoint_->streams_.try_emplace(id().index).first->second.ignored = transit.ignored;
+    stage_ = Stage::stream;
+  }
   pinged_ = transit.is_pinged;
   stamp(transit.activity);
   endpoint_->wheel_.set(id().index, deadline(now));

@@ -620,3 +620,96 @@ TEST_CASE("moving: a service that expects nobody closes an arrival", "[moving]")
   CHECK(there.messages == 0);
   CHECK(there.code == 1011);
 }
+
+TEST_CASE("moving: a stream of events goes on from the other loop", "[moving][stream]") {
+  Worlds worlds{2};
+  int luggage = 0;
+  const auto say = [](Connection& connection, std::string_view text) {
+    connection.send(Message{as_bytes(text), MessageKind::text});
+  };
+  worlds.worlds[0]->service.when_request = [&](const Request&, Decision& decision) {
+    CHECK(decision.accept_stream(worlds.service(0)));
+  };
+  worlds.worlds[0]->service.when_open = [&](Connection& connection) {
+    say(connection, "data: 1\n\n");
+    CHECK(connection.move_to(1, worlds.service(1), std::make_unique<Note>("seven", &luggage)) ==
+          MoveStatus::moving);
+    say(connection, "data: 2\n\n");
+  };
+  worlds.when_arrival = [&](Connection& connection, std::size_t) {
+    say(connection, "data: 3\n\n");
+  };
+  const websocket::Config limits;
+  worlds.peer = worlds.world().accept();
+  worlds.peer.session->carrier = &worlds;
+  worlds.peer.pipe->room = 20;  // some of it is taken from the other loop
+  worlds.feed("GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+  REQUIRE(worlds.place == 1);
+  CHECK(worlds.notes == std::vector<std::string>{"seven"});
+  CHECK(luggage == 0);
+  CHECK(worlds.endpoint(0).session_count() == 0);
+  CHECK(worlds.endpoint(1).session_count() == 1);
+  worlds.peer.session->give_room(test::Pipe::unlimited);
+  worlds.world().run();
+  const std::string answer = worlds.peer.pipe->take();
+  CHECK(answer.substr(answer.find("\r\n\r\n") + 4) == "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+
+  // It is still a stream there: comment lines, no message, and an end without a close.
+  worlds.wait(31s);  // with the granularity of deadlines
+  CHECK(worlds.peer.pipe->take() == ": heartbeat\n\n");
+  worlds.feed("no frame");
+  CHECK(worlds.count("text") + worlds.count("binary") + worlds.count("fault") == 0);
+  SECTION("which the service wishes") {
+    worlds.peer.session->close(CloseReason::finished, 1000, "over");
+    worlds.world().run();
+    CHECK(worlds.peer.pipe->take().empty());
+    CHECK(worlds.peer.pipe->half_closed);
+    worlds.world().finish(worlds.peer);
+  }
+  SECTION("which it gets for what it may not send") {
+    worlds.feed(std::string(limits.max_head + limits.max_body, 'x'));
+    CHECK(worlds.count("fault protocol_error") == 1);
+    worlds.world().finish(worlds.peer);
+  }
+  CHECK(worlds.endpoint(1).session_count() == 0);
+  CHECK(worlds.endpoint(1).next_deadline() == no_deadline);
+}
+
+TEST_CASE("moving: what a stream's peer says behind its request is counted on all loops together",
+          "[moving][stream]") {
+  Worlds worlds{2};
+  worlds.worlds[0]->service.when_request = [&](const Request&, Decision& decision) {
+    CHECK(decision.accept_stream(worlds.service(0)));
+  };
+  worlds.peer = worlds.world().accept();
+  worlds.peer.session->carrier = &worlds;
+  worlds.feed("GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+  const websocket::Config limits;
+  worlds.feed(std::string(limits.max_head + limits.max_body, 'x'));
+  REQUIRE(worlds.peer.session->move_to(1, worlds.service(1)) == MoveStatus::moving);
+  worlds.world().run();
+  worlds.deliver();
+  REQUIRE(worlds.place == 1);
+  CHECK(worlds.count("fault") == 0);
+  worlds.feed("x");
+  CHECK(worlds.count("fault protocol_error") == 1);
+  worlds.world().finish(worlds.peer);
+}
+
+TEST_CASE("moving: a stream whose new loop goes away meanwhile ends here", "[moving][stream]") {
+  Worlds worlds{2};
+  worlds.worlds[0]->service.when_request = [&](const Request&, Decision& decision) {
+    CHECK(decision.accept_stream(worlds.service(0)));
+  };
+  worlds.peer = worlds.world().accept();
+  worlds.peer.session->carrier = &worlds;
+  worlds.feed("GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+  worlds.is_gone = true;
+  REQUIRE(worlds.peer.session->move_to(1, worlds.service(1)) == MoveStatus::moving);
+  worlds.world().run();
+  worlds.world().run();
+  CHECK(worlds.peer.pipe->half_closed);
+  worlds.world().finish(worlds.peer);
+  CHECK(worlds.count("close draining 1013") == 1);
+  CHECK(worlds.endpoint(0).session_count() == 0);
+}

@@ -9,6 +9,7 @@
 #include <muster/websocket/frame_codec.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,6 +34,8 @@ struct Transit {
   time_point activity{};                  ///< the last sign of life, or the stage's start
   bool is_pinged = false;                 ///< since then
   bool awaits_first = false;              ///< no message has come yet
+  bool is_stream = false;                 ///< of server-sent events
+  std::uint64_t ignored = 0;              ///< of a stream: bytes that came behind the request
 };
 
 }  // namespace muster::websocket

@@ -455,7 +455,7 @@ TEST_CASE("stream: without deadlines it stays as it is", "[stream][deadline]") {
   CHECK(end.session->is_open());
 }
 
-TEST_CASE("stream: it does not move to another loop", "[stream]") {
+TEST_CASE("stream: it moves only where somebody carries it", "[stream]") {
   StreamWorld world;
   End end = world.open_stream();
   CHECK(end.session->move_to(1, world.service) == MoveStatus::not_movable);
