@@ -28,6 +28,7 @@
 #include <muster/lobby/origin.hpp>
 #include <muster/lobby/retry_policy.hpp>
 #include <muster/lobby/token.hpp>
+#include <muster/loop_post.hpp>
 #include <muster/luggage.hpp>
 #include <muster/mac.hpp>
 #include <muster/message.hpp>

@@ -47,6 +47,13 @@ Handover LoopGroup::make_handover() const {
   return Handover{mailboxes};
 }
 
+LoopPost LoopGroup::make_post() const {
+  return [state = state_.get()](std::size_t i, std::function<void(time_point)> call) {
+    Loop& loop = state->members[i]->loop;
+    return loop.post([&loop, call = std::move(call)] { call(loop.now()); }) == PostStatus::queued;
+  };
+}
+
 void LoopGroup::start() {
   for (const auto& member : state_->members) {
     if (!member->thread.joinable()) {

@@ -37,6 +37,7 @@ constexpr Row rows[] = {
     {ErrorCode::subscribe_failed, 429, "SUBSCRIBE_FAILED", "the shard takes no subscribers now"},
     {ErrorCode::shard_full, 503, "SHARD_FULL", "shard is at max subscribers"},
     {ErrorCode::shard_stopped, 503, "SHARD_STOPPED", "shard is stopped"},
+    {ErrorCode::busy, 503, "BUSY", "the server is busy"},
     {ErrorCode::draining, 503, "DRAINING", "the server is shutting down"},
     {ErrorCode::shards_not_available, 503, "SHARDS_NOT_AVAILABLE",
      "Shard system is not configured"},

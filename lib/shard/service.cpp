@@ -28,6 +28,11 @@ constexpr std::uint32_t clock_slot = 3;
 
 constexpr std::string_view v2_subprotocol = "shard.v2";
 
+// Places that are kept for those who are on their way. One that has not come for so long does not
+// come: it is longer than an upgrade may take.
+constexpr duration hold_time = 10s;
+constexpr std::size_t max_held = 65'536;
+
 v2::NackCode nack_of(InputVerdict verdict) noexcept {
   switch (verdict) {
     case InputVerdict::unauthorized:
@@ -63,16 +68,6 @@ void read_version(const Request& request, Wire& wire, Format& format, std::strin
 }
 
 }  // namespace
-
-// Somebody who was accepted. The shard may be gone before the connection opens.
-struct Service::Arrival {
-  std::string shard;
-  std::uint64_t handle = 0;  // 0: refused, to be closed with what follows
-  std::uint64_t session = 0;
-  std::uint16_t code = 0;
-  std::string text;
-  std::list<Arrival>::iterator self;
-};
 
 std::error_code Service::validate(const Config& config, std::string& problem) {
   const auto check = [&problem](bool good, std::string_view sentence) {
@@ -114,10 +109,10 @@ Subscription* Service::subscription_of(const Connection& connection) noexcept {
 // Asking.
 
 void Service::on_upgrade(const Request& request, Decision decision, time_point now) {
-  auto ask = std::make_unique<Ask>(Ask::What::join, std::move(decision), request.remote);
+  auto ask = std::make_shared<Ask>(Question::What::join, std::move(decision), request.remote);
   const Credentials credentials = read_credentials(request);
   ask->subprotocol = credentials.subprotocol;
-  read_version(request, ask->wire, ask->format, ask->subprotocol);
+  read_version(request, ask->question.wire, ask->question.format, ask->subprotocol);
   JoinTarget target;
   switch (read_join_target(request.query, target)) {
     case JoinTargetError::missing_shard:
@@ -129,23 +124,22 @@ void Service::on_upgrade(const Request& request, Decision decision, time_point n
     case JoinTargetError::none:
       break;
   }
-  ask->shard = std::move(target.shard);
-  ask->subscriber = std::move(target.sid);
+  ask->question.shard = std::move(target.shard);
+  ask->question.subscriber = std::move(target.sid);
   identify(std::move(ask), credentials, request, now);
 }
 
-void Service::identify(std::unique_ptr<Ask> ask, const Credentials& credentials,
+void Service::identify(std::shared_ptr<Ask> ask, const Credentials& credentials,
                        const Request& request, time_point now) {
   if (is_draining_) return refuse(*ask, {ErrorCode::draining});
-  if (credentials.token && has_presented_ticket(*ask, *credentials.token, now)) return;
-  if (authenticator_ == nullptr) return carry_out(*ask, Identity{}, now);
+  if (credentials.token && has_presented_ticket(ask, *credentials.token, now)) return;
+  if (authenticator_ == nullptr) return carry_out(ask, Identity{}, now);
   // The answer may come when the service is gone.
-  const std::shared_ptr<Ask> kept = std::move(ask);
-  Authentication authentication{
-      [kept, service = std::weak_ptr<Service*>{alive_}](const Identity* identity, time_point then) {
-        const auto alive = service.lock();
-        if (alive != nullptr && identity != nullptr) (*alive)->carry_out(*kept, *identity, then);
-      }};
+  Authentication authentication{[ask = std::move(ask), service = std::weak_ptr<Service*>{alive_}](
+                                    const Identity* identity, time_point then) {
+    const auto alive = service.lock();
+    if (alive != nullptr && identity != nullptr) (*alive)->carry_out(ask, *identity, then);
+  }};
   authenticator_->authenticate(credentials.token ? std::string_view{*credentials.token} : "",
                                request, std::move(authentication), now);
 }
@@ -158,50 +152,39 @@ void Service::accept_tickets(const TicketSigner& signer, Matchmaker* matchmaker,
   clock_ = unix_now;
 }
 
-// Whether the token was a ticket; then the request has been answered.
-bool Service::has_presented_ticket(Ask& ask, std::string_view token, time_point now) {
-  if (signer_ == nullptr || (ask.what != Ask::What::join && ask.what != Ask::What::events)) {
+// Whether the token was a ticket; then the request has been answered, or will be.
+bool Service::has_presented_ticket(const std::shared_ptr<Ask>& ask, std::string_view token,
+                                   time_point now) {
+  if (signer_ == nullptr ||
+      (ask->what != Question::What::join && ask->what != Question::What::events)) {
     return false;
   }
   const auto unix_now = clock_ + std::chrono::floor<std::chrono::seconds>(now - clock_read_);
-  const CheckedTicket checked = signer_->check(token, ask.shard, unix_now);
+  CheckedTicket checked = signer_->check(token, ask->question.shard, unix_now);
   if (checked.verdict == TicketVerdict::bad) return false;
   if (!checked) {
-    refuse(ask, {ErrorCode::unauthorized,
-                 "unauthorized: the ticket is " + std::string{to_string(checked.verdict)},
-                 close_code::policy});
+    refuse(*ask, {ErrorCode::unauthorized,
+                  "unauthorized: the ticket is " + std::string{to_string(checked.verdict)},
+                  close_code::policy});
     return true;
   }
-  // Who finds no shard keeps the ticket.
-  const AnyShard* const shard = registry_->find(ask.shard);
-  if (shard != nullptr && matchmaker_ != nullptr && shard->is_running() &&
-      matchmaker_->claim(checked.ticket, now)) {
-    refuse(ask, {ErrorCode::unauthorized, "unauthorized: the ticket has been used, or given up",
-                 close_code::policy});
-    return true;
-  }
-  join(ask, Identity{.user = checked.ticket.sid}, now);
+  const Identity holder{.user = checked.ticket.sid};
+  ask->ticket = std::move(checked.ticket);
+  carry_out(ask, holder, now);
   return true;
 }
 
-void Service::carry_out(Ask& ask, const Identity& identity, time_point now) {
-  if (is_draining_) return refuse(ask, {ErrorCode::draining});
-  switch (ask.what) {
-    case Ask::What::join:
-    case Ask::What::events:
-      return join(ask, identity, now);
-    case Ask::What::list:
-      return show_all(ask, identity);
-    case Ask::What::info:
-      return show(ask, identity);
-    case Ask::What::input:
-      return take_posted(ask, identity, now);
-  }
+void Service::carry_out(const std::shared_ptr<Ask>& ask, const Identity& identity, time_point now) {
+  if (is_draining_) return refuse(*ask, {ErrorCode::draining});
+  ask->question.identity = identity;
+  if (ask->what == Question::What::list) return gather(ask, now);
+  ask->home = home_of(ask->question.shard);
+  put(ask, ask->home, now);
 }
 
 void Service::refuse(Ask& ask, const Refusal& refusal) {
   ++(http_status(refusal.code) < 500 ? stats_.refused_4xx : stats_.refused_5xx);
-  if (config_.accepts_before_refusing && ask.what == Ask::What::join) {
+  if (config_.accepts_before_refusing && ask.what == Question::What::join) {
     const auto arrival = arrivals_.emplace(arrivals_.end());
     arrival->code = refusal.close_code;
     arrival->text = refusal.message;
@@ -228,8 +211,8 @@ void Service::refuse(Ask& ask, const Refusal& refusal) {
 // Joining.
 
 // Texts and codes of the original, for those who ask for its way to refuse.
-Service::Refusal Service::refusal_of(const Ask& ask, const JoinCheck& check) {
-  const bool is_stream = ask.what == Ask::What::events;
+Service::Refusal Service::refusal_of(const Question& question, const JoinCheck& check) {
+  const bool is_stream = question.what == Question::What::events;
   switch (check.refusal) {
     case JoinRefusal::needs_account:
       return {ErrorCode::auth_required, is_stream ? "" : "unauthorized: " + check.reason,
@@ -257,36 +240,79 @@ std::string Service::guest_id() {
   return id;
 }
 
-void Service::join(Ask& ask, const Identity& identity, time_point now) {
-  AnyShard* const shard = registry_->find(ask.shard);
-  if (shard == nullptr) return refuse(ask, not_found(ask));
-  Subscriber who{.id = {}, .user = identity.user, .is_admin = identity.is_admin};
-  who.remote = ask.remote;
+// Who may join has a place until it comes, or does not.
+void Service::keep_place(const Question& question, Reply& reply, time_point now) {
+  AnyShard* const shard = registry_->find(question.shard);
+  if (shard == nullptr) {
+    reply.refusal = not_found(question);
+    return;
+  }
+  Subscriber who{.id = {}, .user = question.identity.user, .is_admin = question.identity.is_admin};
+  who.remote = question.remote;
   const Guests guests = shard->config().guests;
   if (!who.user.empty() || who.is_admin) {
-    who.id = ask.subscriber.value_or(who.user);
-  } else if (guests == Guests::named && ask.subscriber) {
-    who.id = *ask.subscriber;
+    who.id = question.subscriber.value_or(who.user);
+  } else if (guests == Guests::named && question.subscriber) {
+    who.id = *question.subscriber;
   } else if (guests != Guests::refused) {
     who.id = guest_id();
   }
   const JoinCheck check = shard->check_join(who);
-  if (check.refusal != JoinRefusal::none) return refuse(ask, refusal_of(ask, check));
-  Subscription& subscription = shard->reserve(std::move(who), ask.wire, shard->nearest(ask.format));
-  const auto arrival = arrivals_.emplace(arrivals_.end());
-  arrival->shard = ask.shard;
-  arrival->handle = subscription.who.handle;
-  arrival->session = identity.session;
+  if (check.refusal != JoinRefusal::none) {
+    reply.refusal = refusal_of(question, check);
+    return;
+  }
+  if (held_.size() >= max_held) {
+    reply.refusal = Refusal{ErrorCode::busy, {}, close_code::try_again};
+    return;
+  }
+  Subscription& subscription =
+      shard->reserve(std::move(who), question.wire, shard->nearest(question.format));
+  subscription.session = question.identity.session;
+  subscription.max_message = static_cast<std::uint32_t>(config_.max_message);
   // Who comes back for more events, and has the newest, is not sent it again.
-  if (ask.last_event) subscription.acked_tick = std::min(*ask.last_event, shard->tick());
-  if (!accept(ask, arrival)) shard->leave(subscription, now);
+  if (question.last_event) {
+    subscription.acked_tick = std::min(*question.last_event, shard->tick());
+  }
+  reply.hold = subscription.hold = next_hold_++;
+  held_.emplace(reply.hold, Held{question.shard, subscription.who.handle, subscription.session,
+                                 now + hold_time});
+}
+
+// Null: it was given back, or its shard is gone. Another of that name may be there by now, which
+// has other places.
+Subscription* Service::take_place(std::uint64_t hold) {
+  const auto held = held_.extract(hold);
+  if (held.empty()) return nullptr;
+  AnyShard* const shard = registry_->find(held.mapped().shard);
+  Subscription* const kept = shard == nullptr ? nullptr : shard->find(held.mapped().handle);
+  if (kept == nullptr || kept->hold != hold) return nullptr;
+  kept->hold = 0;
+  return kept;
+}
+
+void Service::give_back(std::uint64_t hold, time_point now) {
+  if (Subscription* const kept = take_place(hold)) kept->shard->leave(*kept, now);
+}
+
+void Service::give_back_late(time_point now) {
+  while (!held_.empty() && held_.begin()->second.until <= now) {
+    give_back(held_.begin()->first, now);
+  }
+}
+
+void Service::admit(Ask& ask, time_point now) {
+  const auto arrival = arrivals_.emplace(arrivals_.end());
+  arrival->home = ask.home;
+  arrival->hold = ask.hold;
+  if (!accept(ask, arrival)) release(ask.home, ask.hold, now);
 }
 
 bool Service::accept(Ask& ask, std::list<Arrival>::iterator arrival) {
   arrival->self = arrival;
   void* const context =
       reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&*arrival) | arrival_bit);
-  const bool is_accepted = ask.what == Ask::What::events
+  const bool is_accepted = ask.what == Question::What::events
                                ? ask.decision.accept_stream(*this, {}, context)
                                : ask.decision.accept(*this, ask.subprotocol, context);
   if (is_accepted) {
@@ -306,12 +332,17 @@ void Service::on_open(Connection& connection, time_point now) {
   const Arrival known = std::move(*arrival);
   arrivals_.erase(known.self);
   connection.set_context(nullptr);
-  if (known.handle == 0) {
+  if (known.hold == 0) {
     connection.close(CloseReason::refused, known.code, known.text);
-    return;
+  } else if (known.home == here_) {
+    enter(connection, known.hold, now);
+  } else {
+    send_home(connection, known, now);
   }
-  AnyShard* const shard = registry_->find(known.shard);
-  Subscription* const subscription = shard == nullptr ? nullptr : shard->find(known.handle);
+}
+
+void Service::enter(Connection& connection, std::uint64_t hold, time_point now) {
+  Subscription* const subscription = take_place(hold);
   if (subscription == nullptr) {
     connection.close(CloseReason::refused, close_code::try_again, "shard is stopped");
     return;
@@ -319,17 +350,14 @@ void Service::on_open(Connection& connection, time_point now) {
   connection.limit_receive(config_.max_message);
   connection.set_budget(config_.budget);
   connection.set_context(subscription);
-  subscription->session = known.session;
-  subscription->max_message = static_cast<std::uint32_t>(config_.max_message);
-  shard->attach(*subscription, connection, now);
-  if (known.session != 0) watched_.push_back({connection.id(), known.session, now + watch_every()});
+  const std::uint64_t session = subscription->session;
+  subscription->shard->attach(*subscription, connection, now);
+  if (session != 0) watched_.push_back({connection.id(), session, now + watch_every()});
 }
 
 void Service::on_close(Connection& connection, const CloseInfo&, time_point now) {
   if (const Arrival* const arrival = arrival_of(connection)) {
-    if (AnyShard* const shard = registry_->find(arrival->shard)) {
-      if (Subscription* const reserved = shard->find(arrival->handle)) shard->leave(*reserved, now);
-    }
+    if (arrival->hold != 0) release(arrival->home, arrival->hold, now);
     arrivals_.erase(arrival->self);
   } else if (Subscription* const subscription = subscription_of(connection)) {
     subscription->shard->leave(*subscription, now);
@@ -408,10 +436,25 @@ void Service::close_flooding(Subscription& from) {
 
 // Sessions that hold no more.
 
-std::size_t Service::revoke(std::uint64_t session) {
+std::size_t Service::revoke_here(std::uint64_t session, time_point now) {
   std::size_t closed = 0;
   for (const Watched& watched : watched_) {
     if (watched.session == session && close_revoked(watched)) ++closed;
+  }
+  // Those who are on their way do not get there.
+  std::vector<std::uint64_t> gone;
+  for (const auto& [hold, held] : held_) {
+    if (held.session == session) gone.push_back(hold);
+  }
+  for (const std::uint64_t hold : gone) give_back(hold, now);
+  std::vector<std::shared_ptr<Ask>> refused;
+  std::erase_if(asked_, [&](const auto& asked) {
+    const bool is_its = asked.second.ask->question.identity.session == session;
+    if (is_its) refused.push_back(asked.second.ask);
+    return is_its;
+  });
+  for (const auto& ask : refused) {
+    give_up(*ask, {ErrorCode::auth_required, {}, close_code::policy}, now);
   }
   return closed;
 }
@@ -450,17 +493,25 @@ void Service::revalidate(time_point now) {
 
 void Service::on_drain(time_point now) {
   is_draining_ = true;
+  for (auto& [id, asked] : std::exchange(asked_, {})) {
+    give_up(*asked.ask, {ErrorCode::draining}, now);
+  }
   registry_->drain(now);
 }
 
 void Service::advance(time_point now) {
   registry_->advance(now);
   revalidate(now);
+  give_back_late(now);
+  give_up_late(now);
 }
 
 time_point Service::next_deadline() const noexcept {
-  const time_point shards = registry_->next_deadline();
-  return watched_.empty() ? shards : std::min(shards, watched_.front().next);
+  time_point next = registry_->next_deadline();
+  if (!watched_.empty()) next = std::min(next, watched_.front().next);
+  if (!held_.empty()) next = std::min(next, held_.begin()->second.until);
+  if (!asked_.empty()) next = std::min(next, asked_.begin()->second.until);
+  return next;
 }
 
 }  // namespace muster::shard

@@ -54,18 +54,15 @@ bool is_for_another(byte_view body, std::string_view user) noexcept {
   return is_another;
 }
 
-void respond_json(Decision& decision, byte_view body) {
-  decision.respond({.status = 200, .content_type = "application/json", .body = body});
-}
-
 }  // namespace
 
-Service::Refusal Service::not_found(const Ask& ask) {
-  return {ErrorCode::shard_not_found, "Shard \"" + ask.shard + "\" not found"};
+Service::Refusal Service::not_found(const Question& question) {
+  return {ErrorCode::shard_not_found, "Shard \"" + question.shard + "\" not found"};
 }
 
 void Service::on_request(const Request& request, Decision decision, time_point now) {
-  auto ask = std::make_unique<Ask>(Ask::What::list, std::move(decision), request.remote);
+  auto ask = std::make_shared<Ask>(Question::What::list, std::move(decision), request.remote);
+  Question& question = ask->question;
   std::string_view rest = request.path;
   if (!rest.starts_with(base)) {
     // Everywhere else a WebSocket is what there is.
@@ -83,26 +80,27 @@ void Service::on_request(const Request& request, Decision decision, time_point n
     const std::optional<std::string> id = decode_token(rest.substr(0, slash));
     const std::string_view action = rest.substr(slash);
     if (!id || !is_valid_id(*id)) return refuse(*ask, {ErrorCode::bad_query});
-    ask->shard = *id;
-    ask->what = Ask::What::info;
+    question.shard = *id;
+    ask->what = Question::What::info;
     if (action == "/input") {
-      ask->what = Ask::What::input;
-      ask->body.assign(request.body.begin(), request.body.end());
+      ask->what = Question::What::input;
+      question.body.assign(request.body.begin(), request.body.end());
       is_post = true;
     } else if (action == "/connect") {
-      ask->what = Ask::What::events;
-      ask->wire = Wire::events;
+      ask->what = Question::What::events;
+      question.wire = Wire::events;
       if (const auto sid = query_parameter(request.query, "sid")) {
-        ask->subscriber = decode_query_value(*sid);
-        if (!ask->subscriber || !is_valid_id(*ask->subscriber)) {
+        question.subscriber = decode_query_value(*sid);
+        if (!question.subscriber || !is_valid_id(*question.subscriber)) {
           return refuse(*ask, {ErrorCode::bad_sid});
         }
       }
-      ask->last_event = read_number(request.header("Last-Event-ID").value_or(""));
+      question.last_event = read_number(request.header("Last-Event-ID").value_or(""));
     } else if (!action.empty()) {
-      return refuse(*ask, not_found(*ask));
+      return refuse(*ask, not_found(question));
     }
   }
+  question.what = ask->what;
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (is_post ? request.method != "POST" : !is_get) {
     return refuse(*ask, {ErrorCode::method_not_allowed, {}, 0, is_post ? "POST" : "GET, HEAD"});
@@ -110,67 +108,78 @@ void Service::on_request(const Request& request, Decision decision, time_point n
   identify(std::move(ask), read_credentials(request), request, now);
 }
 
-void Service::show_all(Ask& ask, const Identity& identity) {
-  if (!identity.is_admin) return refuse(ask, {ErrorCode::forbidden});
-  std::vector<std::byte> body{std::byte{'['}};
-  registry_->list([&](std::string_view id, const AnyShard& shard) {
-    if (body.size() > 1) body.push_back(std::byte{','});
-    write_info(body, id, shard);
+void Service::show_all(const Question& question, Reply& reply) {
+  if (!question.identity.is_admin) {
+    reply.refusal = Refusal{ErrorCode::forbidden};
+    return;
+  }
+  registry_->list([&reply](std::string_view id, const AnyShard& shard) {
+    std::vector<std::byte> row;
+    write_info(row, id, shard);
+    reply.rows.emplace_back(id, as_text(row));
     return true;
   });
-  body.push_back(std::byte{']'});
-  respond_json(ask.decision, body);
 }
 
-void Service::show(Ask& ask, const Identity& identity) {
-  const AnyShard* const shard = registry_->find(ask.shard);
-  if (shard == nullptr) return refuse(ask, not_found(ask));
-  if (identity.user.empty() && !identity.is_admin) return refuse(ask, {ErrorCode::auth_required});
-  std::vector<std::byte> body;
-  write_info(body, ask.shard, *shard);
-  respond_json(ask.decision, body);
+void Service::show(const Question& question, Reply& reply) {
+  const AnyShard* const shard = registry_->find(question.shard);
+  if (shard == nullptr) {
+    reply.refusal = not_found(question);
+  } else if (question.identity.user.empty() && !question.identity.is_admin) {
+    reply.refusal = Refusal{ErrorCode::auth_required};
+  } else {
+    std::vector<std::byte> body;
+    write_info(body, question.shard, *shard);
+    reply.body = as_text(body);
+  }
 }
 
 // Only for oneself: what the body says of who it is from is compared, not believed.
-void Service::take_posted(Ask& ask, const Identity& identity, time_point now) {
+void Service::take_posted(const Question& question, Reply& reply, time_point now) {
+  const auto refuse_with = [&reply](ErrorCode code, std::string message = {}) {
+    reply.refusal = Refusal{code, std::move(message)};
+  };
+  const std::string& user = question.identity.user;
   Envelope envelope;
-  if (envelopes_.decode(ask.body, envelope) != EnvelopeError::none) {
-    return refuse(ask, {ErrorCode::invalid_json});
+  if (envelopes_.decode(question.body, envelope) != EnvelopeError::none) {
+    return refuse_with(ErrorCode::invalid_json);
   }
-  AnyShard* const shard = registry_->find(ask.shard);
-  if (shard == nullptr) return refuse(ask, not_found(ask));
-  if (identity.user.empty()) return refuse(ask, {ErrorCode::auth_required});
-  Subscription* const from = shard->find(identity.user);
-  if (is_for_another(ask.body, identity.user)) {
-    return refuse(ask, {ErrorCode::unauthorized, "subscriber_id is not the authenticated user"});
+  AnyShard* const shard = registry_->find(question.shard);
+  if (shard == nullptr) {
+    reply.refusal = not_found(question);
+    return;
+  }
+  if (user.empty()) return refuse_with(ErrorCode::auth_required);
+  Subscription* const from = shard->find(user);
+  if (is_for_another(question.body, user)) {
+    return refuse_with(ErrorCode::unauthorized, "subscriber_id is not the authenticated user");
   }
   if (from == nullptr) {
-    return refuse(ask, {ErrorCode::unauthorized, "subscriber SubscriberId(\"" + identity.user +
-                                                     "\") is not attached to this shard"});
+    return refuse_with(ErrorCode::unauthorized,
+                       "subscriber SubscriberId(\"" + user + "\") is not attached to this shard");
   }
   const InputResult result =
       shard->input(*from, envelope.input, Format::json, envelope.client_seq, 0, now);
   switch (result.verdict) {
-    case InputVerdict::accepted: {
-      const std::string body = "{\"accepted\":true,\"seq\":" + std::to_string(result.number) + "}";
-      return respond_json(ask.decision, as_bytes(body));
-    }
+    case InputVerdict::accepted:
+      reply.body = "{\"accepted\":true,\"seq\":" + std::to_string(result.number) + "}";
+      return;
     case InputVerdict::malformed:
-      return refuse(ask,
-                    {ErrorCode::input_rejected, "invalid input JSON: not an input of this game"});
+      return refuse_with(ErrorCode::input_rejected,
+                         "invalid input JSON: not an input of this game");
     case InputVerdict::unauthorized:
-      return refuse(ask, {ErrorCode::unauthorized, "unauthorized: input"});
+      return refuse_with(ErrorCode::unauthorized, "unauthorized: input");
     case InputVerdict::stopped:
-      return refuse(ask, {ErrorCode::shard_stopped});
+      return refuse_with(ErrorCode::shard_stopped);
     case InputVerdict::too_fast:
     case InputVerdict::flooding:
-      return refuse(ask, {ErrorCode::rate_limited});
+      return refuse_with(ErrorCode::rate_limited);
     case InputVerdict::queue_full:
     case InputVerdict::stale:
     case InputVerdict::too_early:
       break;
   }
-  refuse(ask, {ErrorCode::input_rejected, std::string{to_string(result.verdict)}});
+  refuse_with(ErrorCode::input_rejected, std::string{to_string(result.verdict)});
 }
 
 }  // namespace muster::shard

@@ -323,7 +323,7 @@ TEST_CASE("shard defect 10: a session that holds no more is closed", "[shard]") 
   CHECK(front.shard("m1").subscriber_count() == 2);  // until it answers, or does not
   front.wait(3s);
   CHECK(front.shard("m1").subscriber_count() == 1);
-  CHECK(front.service.revoke(1) == 1);
+  CHECK(front.service.revoke(1, front.world.now) == 1);
   front.world.run();
   CHECK(alice.pipe->written.ends_with("\x11\x31session revoked"));
 }
@@ -333,7 +333,7 @@ TEST_CASE("shard service: a session is revoked though nobody is asked about it",
   End alice = front.join("shard=m1&sid=alice", "tok-alice");
   front.wait(5min);
   CHECK(front.tokens.asked == 0);
-  CHECK(front.service.revoke(1) == 1);
+  CHECK(front.service.revoke(1, front.world.now) == 1);
   front.world.run();
   CHECK(alice.pipe->written.ends_with("\x11\x31session revoked"));
 }

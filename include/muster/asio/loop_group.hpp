@@ -4,6 +4,7 @@
 
 #include <muster/asio/handover.hpp>
 #include <muster/asio/loop.hpp>
+#include <muster/loop_post.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -34,6 +35,10 @@ class LoopGroup {
 
   /// A new handover between all loops, for one server on each.
   [[nodiscard]] Handover make_handover() const;
+
+  /// How services on these loops have something done on another of them. The group must outlive
+  /// its use.
+  [[nodiscard]] LoopPost make_post() const;
 
   /// Starts the threads. Afterwards a loop, and what lives on it, belongs to its thread.
   void start();

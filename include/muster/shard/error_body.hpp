@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint8_t {
   subscribe_failed,      ///< 429: no event stream now, since the shard is full or has stopped
   shard_full,            ///< 503
   shard_stopped,         ///< 503
+  busy,                  ///< 503: what would know does not answer in time
   draining,              ///< 503: this server is going away
   shards_not_available,  ///< 503: this server has no shards
 };

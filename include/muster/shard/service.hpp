@@ -4,6 +4,8 @@
 
 #include <muster/connection.hpp>
 #include <muster/entropy.hpp>
+#include <muster/loop_post.hpp>
+#include <muster/placement.hpp>
 #include <muster/service.hpp>
 #include <muster/shard/authenticator.hpp>
 #include <muster/shard/credentials.hpp>
@@ -19,7 +21,9 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -40,6 +44,11 @@ namespace muster::shard {
 ///
 /// It serves SOE sessions (`soe::Endpoint`) as it is. A snapshot that lies in the session cannot be
 /// replaced by a newer one any more, so give `soe::Config::send_budget` room for two or three.
+///
+/// **Several loops** have a service and a registry each (`join_loops`). Whatever is asked on one of
+/// them about a shard of another is answered there, before the upgrade is; a place is kept
+/// meanwhile so that no shard is oversold; and who is accepted moves there. A SOE session does not
+/// move: it is closed with 1013 unless it came where the shard is.
 /// @threads one loop per service
 class Service final : public muster::Service {
  public:
@@ -83,13 +92,33 @@ class Service final : public muster::Service {
   void accept_tickets(const TicketSigner& signer, Matchmaker* matchmaker, time_point now,
                       std::chrono::sys_seconds unix_now) noexcept;
 
-  /// A session that let somebody in does not hold any more: its connections are closed with 4401.
-  /// @return how many
-  std::size_t revoke(std::uint64_t session);
+  /// A session that let somebody in does not hold any more: its connections are closed with 4401,
+  /// on other loops soon. The authenticator has to know it first.
+  /// @return how many on this loop
+  std::size_t revoke(std::uint64_t session, time_point now);
+
+  /// Makes it one of several, each on a loop of its own. Before the first connection.
+  /// @param placement   the same for all
+  /// @param here        the number of this one's loop
+  /// @param services    one for each loop, by number; only their addresses are used here. All must
+  ///                    be there for as long as one of them is served
+  /// @param post        reaches all loops
+  void join_loops(const Placement& placement, std::uint32_t here, std::vector<Service*> services,
+                  LoopPost post);
+
+  /// The number of the loop of a shard: this one, if its registry has it, else where the placement
+  /// says. A shard that others are to find has to be made there.
+  [[nodiscard]] std::uint32_t home_of(std::string_view shard) const;
+
+  /// The matchmaker is that of the service on that loop: tickets are claimed there. After
+  /// `join_loops`; unless it is said, each loop has its own, or none.
+  void matchmaker_on(std::uint32_t loop) noexcept { matchmaker_on_ = loop; }
 
   void on_upgrade(const Request& request, Decision decision, time_point now) override;
   void on_request(const Request& request, Decision decision, time_point now) override;
   void on_open(Connection& connection, time_point now) override;
+  void on_arrival(Connection& connection, std::unique_ptr<Luggage> luggage,
+                  time_point now) override;
   void on_message(Connection& connection, const Message& message, time_point now) override;
   void on_close(Connection& connection, const CloseInfo& info, time_point now) override;
   void on_drain(time_point now) override;
@@ -103,13 +132,19 @@ class Service final : public muster::Service {
     std::uint64_t bad_messages = 0;  ///< no envelope, or one of another kind
     std::uint64_t closed_flooding = 0;
     std::uint64_t closed_revoked = 0;
+    std::uint64_t connections_given = 0;  ///< to the loops where their shards live
+    std::uint64_t questions = 0;          ///< to other loops
+    std::uint64_t unanswered = 0;         ///< of those: not in time, or not taken
   };
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
   [[nodiscard]] Registry& registry() const noexcept { return *registry_; }
 
  private:
+  struct Question;
+  struct Reply;
   struct Ask;
   struct Arrival;
+  struct Passenger;
 
   [[nodiscard]] static Arrival* arrival_of(const Connection& connection) noexcept;
   [[nodiscard]] static Subscription* subscription_of(const Connection& connection) noexcept;
@@ -122,25 +157,61 @@ class Service final : public muster::Service {
     std::string_view allowed{};    // of `method_not_allowed`
   };
 
-  void identify(std::unique_ptr<Ask> ask, const Credentials& credentials, const Request& request,
+  // On the loop where it was asked.
+  void identify(std::shared_ptr<Ask> ask, const Credentials& credentials, const Request& request,
                 time_point now);
-  [[nodiscard]] bool has_presented_ticket(Ask& ask, std::string_view token, time_point now);
-  void carry_out(Ask& ask, const Identity& identity, time_point now);
+  [[nodiscard]] bool has_presented_ticket(const std::shared_ptr<Ask>& ask, std::string_view token,
+                                          time_point now);
+  void carry_out(const std::shared_ptr<Ask>& ask, const Identity& identity, time_point now);
+  void put(const std::shared_ptr<Ask>& ask, std::uint32_t loop, time_point now);
+  void gather(const std::shared_ptr<Ask>& ask, time_point now);
+  [[nodiscard]] bool send_question(std::uint64_t id, const Question& question, std::uint32_t loop);
+  void receive_reply(std::uint64_t id, Reply reply, time_point now);
+  void take(const std::shared_ptr<Ask>& ask, Reply reply, time_point now);
+  static void respond_rows(Ask& ask);
+  void give_up(Ask& ask, const Refusal& refusal, time_point now);
+  void give_up_late(time_point now);
   void refuse(Ask& ask, const Refusal& refusal);
-  [[nodiscard]] static Refusal refusal_of(const Ask& ask, const JoinCheck& check);
-  [[nodiscard]] static Refusal not_found(const Ask& ask);
-  [[nodiscard]] std::string guest_id();
-  void join(Ask& ask, const Identity& identity, time_point now);
+  void admit(Ask& ask, time_point now);
   bool accept(Ask& ask, std::list<Arrival>::iterator arrival);
+  void send_home(Connection& connection, const Arrival& arrival, time_point now);
+  void release(std::uint32_t loop, std::uint64_t hold, time_point now);
 
-  void show_all(Ask& ask, const Identity& identity);
-  void show(Ask& ask, const Identity& identity);
-  void take_posted(Ask& ask, const Identity& identity, time_point now);
+  // On the loop that is asked.
+  void receive_question(std::uint64_t id, const Question& question, std::uint32_t from,
+                        time_point now);
+  [[nodiscard]] Reply answer(const Question& question, time_point now);
+  [[nodiscard]] static Refusal refusal_of(const Question& question, const JoinCheck& check);
+  [[nodiscard]] static Refusal not_found(const Question& question);
+  [[nodiscard]] std::string guest_id();
+  void keep_place(const Question& question, Reply& reply, time_point now);
+  [[nodiscard]] Subscription* take_place(std::uint64_t hold);
+  void give_back(std::uint64_t hold, time_point now);
+  void give_back_late(time_point now);
+  void enter(Connection& connection, std::uint64_t hold, time_point now);
+
+  void show_all(const Question& question, Reply& reply);
+  void show(const Question& question, Reply& reply);
+  void take_posted(const Question& question, Reply& reply, time_point now);
 
   void receive_legacy(Subscription& from, const Message& message, time_point now);
   void receive_v2(Subscription& from, const Message& message, time_point now);
   void take_input(Subscription& from, const v2::Input& input, time_point now);
   void close_flooding(Subscription& from);
+
+  // A place for somebody who is about to be accepted, or to come.
+  struct Held {
+    std::string shard;
+    std::uint64_t handle;
+    std::uint64_t session;
+    time_point until;
+  };
+
+  // What was asked of another loop, or of all.
+  struct Asked {
+    std::shared_ptr<Ask> ask;
+    time_point until;
+  };
 
   // Somebody whose session is asked about from time to time.
   struct Watched {
@@ -151,6 +222,7 @@ class Service final : public muster::Service {
 
   [[nodiscard]] duration watch_every() const noexcept;
   bool close_revoked(const Watched& watched);
+  std::size_t revoke_here(std::uint64_t session, time_point now);
   void revalidate(time_point now);
 
   Config config_;
@@ -165,7 +237,17 @@ class Service final : public muster::Service {
   EnvelopeDecoder envelopes_;
   std::vector<std::byte> words_;  // a message that is being written
   Stats stats_;
-  std::list<Arrival> arrivals_;      // who is accepted, and not open yet
+  std::list<Arrival> arrivals_;           // who is accepted, and not open yet
+  std::map<std::uint64_t, Held> held_;    // the next first: all are kept equally long
+  std::map<std::uint64_t, Asked> asked_;  // so too
+  std::uint64_t next_hold_ = 1;
+  std::uint64_t next_asked_ = 1;
+  std::optional<Placement> placement_;
+  std::uint32_t here_ = 0;
+  std::uint32_t matchmaker_on_ = 0;
+  std::vector<Service*> services_;                  // of all loops
+  std::vector<std::weak_ptr<Service*>> addresses_;  // the same, for what is posted
+  LoopPost post_;
   std::deque<Watched> watched_;      // the next first: all wait equally long
   std::shared_ptr<Service*> alive_;  // what authentications hold weakly
   bool is_draining_ = false;

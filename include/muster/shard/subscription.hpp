@@ -29,6 +29,7 @@ struct Subscription {
   AnyShard* shard = nullptr;
   Connection* connection = nullptr;  ///< null before it has opened, and once it has gone
   std::uint64_t session = 0;         ///< that let it in; 0: none
+  std::uint64_t hold = 0;            ///< by which its service keeps its place; 0: it has come
   ConnectionId connection_id{};
   Wire wire = Wire::legacy;
   Format format = Format::json;
