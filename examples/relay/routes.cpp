@@ -239,7 +239,7 @@ Routes::Routes(Fleet& fleet, std::uint32_t here, Shared& shared, muster::relay::
       relay_(&relay),
       journal_(&journal),
       mac_(&mac),
-      gatherer_(fleet, here,
+      gatherer_(fleet.group, here,
                 [&fleet](std::size_t loop) { return fleet.servers[loop]->routes().rooms(); }),
       alive_(std::make_shared<Routes*>(this)) {}
 

@@ -2,6 +2,7 @@
 // What the relay answers by plain HTTP about rooms and records, and to whom.
 #pragma once
 
+#include "../gatherer.hpp"
 #include "fleet.hpp"
 #include "journal.hpp"
 #include "shared.hpp"
@@ -117,7 +118,7 @@ class Routes {
   Stats stats_;
 
   // A list of rooms that strangers may ask for as often as they like is made once a second.
-  Gatherer<std::vector<Listed>> gatherer_;
+  examples::Gatherer<std::vector<Listed>> gatherer_;
   std::vector<Listed> listed_;
   muster::time_point listed_until_ = muster::time_point::min();
 

@@ -57,7 +57,7 @@ Server::Server(Fleet& fleet, Shared& shared, std::uint32_t index)
       relay_(shared.options().relay, loop_.outbox(), entropy_, mac_, &shared.limits()),
       routes_(fleet, index, shared, relay_, journal_, mac_),
       server_(loop_, listener_config(shared), entropy_, router_),
-      snapshots_(fleet, index,
+      snapshots_(fleet.group, index,
                  [&fleet](std::size_t loop) { return fleet.servers[loop]->snapshot(); }),
       started_(loop_.now()),
       alive_(std::make_shared<Server*>(this)) {

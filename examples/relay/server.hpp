@@ -2,6 +2,7 @@
 // What one loop of muster-relay consists of: a listener, the relay, and a few pages.
 #pragma once
 
+#include "../gatherer.hpp"
 #include "accounts.hpp"
 #include "fleet.hpp"
 #include "journal.hpp"
@@ -79,7 +80,7 @@ class Server {
   Routes routes_;
   muster::Router router_;
   muster::asio::WebSocketServer server_;
-  Gatherer<Snapshot> snapshots_;
+  examples::Gatherer<Snapshot> snapshots_;
   std::map<std::uint64_t, muster::Decision> asked_;  // those who wait for the other loops
   std::uint64_t next_asked_ = 1;
   std::shared_ptr<const Content> content_;

@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: MIT
 // muster-shard: a small arena game in simulation shards, and a page to play it.
 #include "../descriptors.hpp"
+#include "fleet.hpp"
 #include "options.hpp"
 #include "server.hpp"
 
-#include <muster/asio/loop.hpp>
+#include <muster/asio/system_entropy.hpp>
 
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
-#include <optional>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
 
-void introduce(const shard_program::Options& options, const shard_program::Server& server) {
+using shard_program::Fleet;
+using shard_program::Options;
+using shard_program::Server;
+
+void introduce(const Options& options, const Server& server) {
   std::cout << "muster-shard listens on " << server.url() << "\npage: " << server.page_url()
             << "\nshards:";
   for (const std::string& id : options.shards) std::cout << ' ' << id;
@@ -36,29 +45,67 @@ void introduce(const shard_program::Options& options, const shard_program::Serve
   std::cout << std::endl;
 }
 
-int run(const shard_program::Options& options) {
-  examples::allow_many_descriptors();
-  asio::io_context context{1};
+muster::asio::Loop::Config loop_config(const Options& options) {
   muster::asio::Loop::Config config;
   config.backend = options.backend;
-  muster::asio::Loop loop{context, config};
-  std::optional<shard_program::Server> server;
-  server.emplace(options, loop);
-  if (const std::string problem = server->start(); !problem.empty()) {
+  return config;
+}
+
+muster::AddressLimits::Config limits_config(const Options& options) {
+  return {.max_rooms = 0,
+          .failed_tokens_per_minute = 0,
+          .empty_rooms_per_minute = 0,
+          .connections_per_second = options.connections_per_second};
+}
+
+// Makes a server for each loop, all on one port. A sentence if that is not possible.
+std::string launch(Fleet& fleet, const Options& options,
+                   std::vector<std::unique_ptr<Server>>& servers) {
+  std::vector<muster::shard::Service*> services;
+  for (std::uint32_t i = 0; i < options.loops; ++i) {
+    servers.push_back(std::make_unique<Server>(options, fleet, i));
+    fleet.servers.push_back(servers.back().get());
+    services.push_back(&servers.back()->service());
+  }
+  std::string address = options.listen;
+  for (const auto& server : servers) {
+    server->join(services);
+    if (std::string problem = server->start(address); !problem.empty()) return problem;
+    address = address.substr(0, address.rfind(':') + 1) + std::to_string(server->port());
+  }
+  return {};
+}
+
+int run(const Options& options) {
+  examples::allow_many_descriptors();
+  muster::asio::SystemEntropy entropy;
+  Fleet fleet{options.loops, loop_config(options), limits_config(options), entropy};
+  std::vector<std::unique_ptr<Server>> servers;  // until no loop runs any more
+  if (const std::string problem = launch(fleet, options, servers); !problem.empty()) {
     std::cerr << "muster-shard: " << problem << std::endl;
     return 2;
   }
-  introduce(options, *server);
+  introduce(options, *servers.front());
 
+  // The loops have threads of their own; this one waits for signals.
+  asio::io_context context{1};
+  std::thread drainer;
   asio::signal_set signals{context, SIGTERM, SIGINT};
   signals.async_wait([&](const std::error_code& error, int) {
     if (error) return;
-    server->drain([&context] { context.stop(); });
+    drainer = std::thread{[&] {
+      fleet.group.stop([&servers](std::size_t i, std::function<void()> done) {
+        servers[i]->drain(std::move(done));
+      });
+      asio::post(context, [&context] { context.stop(); });
+    }};
     signals.async_wait([](const std::error_code& again, int) {
       if (!again) std::quick_exit(1);
     });
   });
+  fleet.group.start();
   context.run();
+  if (drainer.joinable()) drainer.join();
   return 0;
 }
 

@@ -6,11 +6,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace shard_program {
 
@@ -38,7 +41,7 @@ std::string label(std::string_view name, std::string_view value) {
 
 class Writer {
  public:
-  explicit Writer(const Registry& registry) : registry_(registry) {}
+  explicit Writer(const std::vector<ShardSnapshot>& shards) : shards_(shards) {}
 
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
@@ -63,35 +66,32 @@ class Writer {
   template <class Value>
   void each(std::string_view name, std::string_view type, std::string_view help, Value value) {
     family(name, type, help);
-    registry_.list([&](std::string_view id, const AnyShard& shard) {
-      sample(label("shard", id), number(static_cast<double>(value(shard))));
-      return true;
-    });
+    for (const ShardSnapshot& shard : shards_) {
+      sample(label("shard", shard.id), number(static_cast<double>(value(shard))));
+    }
   }
   void each_counter(std::string_view name, std::string_view help,
                     std::uint64_t AnyShard::Stats::*counted) {
     family(name, "counter", help);
-    registry_.list([&](std::string_view id, const AnyShard& shard) {
-      sample(label("shard", id), std::to_string(shard.stats().*counted));
-      return true;
-    });
+    for (const ShardSnapshot& shard : shards_) {
+      sample(label("shard", shard.id), std::to_string(shard.stats.*counted));
+    }
   }
   void inputs(std::string_view name, std::string_view help) {
     family(name, "counter", help);
-    registry_.list([&](std::string_view id, const AnyShard& shard) {
+    for (const ShardSnapshot& shard : shards_) {
       for (std::size_t i = 0; i < muster::shard::input_verdict_count; ++i) {
         const auto verdict = to_string(static_cast<InputVerdict>(i));
-        sample(label("shard", id) + "," + label("result", verdict),
-               std::to_string(shard.stats().inputs[i]));
+        sample(label("shard", shard.id) + "," + label("result", verdict),
+               std::to_string(shard.stats.inputs[i]));
       }
-      return true;
-    });
+    }
   }
 
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
-  const Registry& registry_;
+  const std::vector<ShardSnapshot>& shards_;
   std::string_view name_;
   std::string text_;
 };
@@ -99,20 +99,16 @@ class Writer {
 void write_shards(Writer& out) {
   using Stats = AnyShard::Stats;
   out.each("muster_shard_subscribers", "gauge", "Subscribers that are connected.",
-           [](const AnyShard& shard) { return shard.subscriber_count(); });
+           [](const ShardSnapshot& shard) { return shard.subscribers; });
   out.each("muster_shard_waiting_inputs", "gauge", "Inputs that wait for a tick.",
-           [](const AnyShard& shard) { return shard.input_count(); });
+           [](const ShardSnapshot& shard) { return shard.waiting_inputs; });
   out.each("muster_shard_running", "gauge", "1 until the shard has ended.",
-           [](const AnyShard& shard) { return shard.is_running() ? 1 : 0; });
-  out.each("muster_shard_tick_lag_seconds", "gauge", "How late the last tick was.",
-           [](const AnyShard& shard) {
-             if (shard.clock() == nullptr) return 0.0;
-             return std::chrono::duration<double>{shard.clock()->lag()}.count();
-           });
+           [](const ShardSnapshot& shard) { return shard.is_running ? 1 : 0; });
+  out.each(
+      "muster_shard_tick_lag_seconds", "gauge", "How late the last tick was.",
+      [](const ShardSnapshot& shard) { return std::chrono::duration<double>{shard.lag}.count(); });
   out.each("muster_shard_ticks_skipped_total", "counter", "Ticks that never ran.",
-           [](const AnyShard& shard) {
-             return shard.clock() == nullptr ? 0 : shard.clock()->skipped();
-           });
+           [](const ShardSnapshot& shard) { return shard.skipped; });
   out.each_counter("muster_shard_ticks_total", "Ticks that ran.", &Stats::ticks);
   out.each_counter("muster_shard_joins_total", "Subscribers that joined.", &Stats::joined);
   out.inputs("muster_shard_inputs_total", "Inputs, by what became of them.");
@@ -146,6 +142,10 @@ void write_program(Writer& out, const Snapshot& now) {
               now.service.closed_flooding);
   out.counter("muster_shard_revoked_closed_total", "Subscribers whose session ended.",
               now.service.closed_revoked);
+  out.counter("muster_shard_moved_connections_total",
+              "Connections that went to their shard's loop.", now.service.connections_given);
+  out.counter("muster_shard_unanswered_total",
+              "Questions that another loop did not answer in time.", now.service.unanswered);
   out.one("muster_websocket_connections", "gauge", "Connections that are open.",
           static_cast<double>(now.connections));
   out.counter("muster_websocket_upgrades_total", "Opening handshakes completed.",
@@ -160,30 +160,76 @@ void write_program(Writer& out, const Snapshot& now) {
 }  // namespace
 
 std::string prometheus_text(const Snapshot& now) {
-  Writer out{now.registry};
+  Writer out{now.shards};
   out.family("muster_build_info", "gauge", "Always 1; the version is in the label.");
   out.sample(label("version", MUSTER_VERSION_STRING), "1");
   out.one("muster_uptime_seconds", "gauge", "Time since the start.",
           std::chrono::duration<double>{now.uptime}.count());
+  out.one("muster_loops", "gauge", "Loops that answered, each with a thread of its own.",
+          static_cast<double>(now.loops));
   out.one("muster_shards", "gauge", "Shards that exist, those that linger too.",
-          static_cast<double>(now.registry.size()));
+          static_cast<double>(now.shards.size()));
   write_shards(out);
   write_program(out, now);
   return out.take();
 }
 
-std::string shards_json(const Registry& registry) {
+std::string shards_json(const Snapshot& now) {
   nlohmann::ordered_json shards = nlohmann::ordered_json::array();
+  for (const ShardSnapshot& shard : now.shards) {
+    if (!shard.is_running) continue;
+    shards.push_back({{"id", shard.id},
+                      {"players", shard.subscribers},
+                      {"capacity", shard.capacity},
+                      {"hz", shard.hz}});
+  }
+  return nlohmann::ordered_json{{"shards", std::move(shards)}}.dump() + "\n";
+}
+
+std::vector<ShardSnapshot> snapshot_of(const Registry& registry) {
+  std::vector<ShardSnapshot> shards;
   registry.list([&shards](std::string_view id, const AnyShard& shard) {
-    if (shard.is_running()) {
-      shards.push_back({{"id", id},
-                        {"players", shard.subscriber_count()},
-                        {"capacity", shard.config().max_subscribers},
-                        {"hz", shard.config().hz}});
+    ShardSnapshot& now = shards.emplace_back();
+    now.id = id;
+    now.stats = shard.stats();
+    now.subscribers = shard.subscriber_count();
+    now.waiting_inputs = shard.input_count();
+    now.capacity = shard.config().max_subscribers;
+    now.hz = shard.config().hz;
+    if (shard.clock() != nullptr) {
+      now.lag = shard.clock()->lag();
+      now.skipped = shard.clock()->skipped();
     }
+    now.is_running = shard.is_running();
     return true;
   });
-  return nlohmann::ordered_json{{"shards", std::move(shards)}}.dump() + "\n";
+  return shards;
+}
+
+Snapshot sum(std::vector<Snapshot> loops) {
+  Snapshot total = std::move(loops.front());
+  for (std::size_t i = 1; i < loops.size(); ++i) {
+    Snapshot& loop = loops[i];
+    std::move(loop.shards.begin(), loop.shards.end(), std::back_inserter(total.shards));
+    total.service.refused_4xx += loop.service.refused_4xx;
+    total.service.refused_5xx += loop.service.refused_5xx;
+    total.service.bad_messages += loop.service.bad_messages;
+    total.service.closed_flooding += loop.service.closed_flooding;
+    total.service.closed_revoked += loop.service.closed_revoked;
+    total.service.connections_given += loop.service.connections_given;
+    total.service.unanswered += loop.service.unanswered;
+    total.websocket.upgrades += loop.websocket.upgrades;
+    total.websocket.messages += loop.websocket.messages;
+    total.websocket.bytes += loop.websocket.bytes;
+    total.outbox.bytes += loop.outbox.bytes;
+    total.outbox.writes += loop.outbox.writes;
+    total.connections += loop.connections;
+    total.uptime = std::max(total.uptime, loop.uptime);
+  }
+  total.loops = loops.size();
+  std::sort(total.shards.begin(), total.shards.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  return total;
 }
 
 }  // namespace shard_program

@@ -70,6 +70,10 @@ Invocation parse_options(std::span<const std::string> arguments) {
                  "address or a network; nobody else may connect then; several: say it again")
       ->type_name("SUBNET")
       ->allow_extra_args(false);
+  app.add_option("--loops", options.loops, "Loops, each with a thread of its own, 1 to 64")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64).description(""))
+      ->capture_default_str();
   app.add_option("--backend", backend, "auto, epoll or portable (default auto)")->type_name("NAME");
   app.set_version_flag("--version", "muster-shard " MUSTER_VERSION_STRING);
   app.footer(

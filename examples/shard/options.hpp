@@ -25,6 +25,7 @@ struct Options {
   std::string admin{};                            ///< the account of the administrator; empty: none
   std::vector<std::string> origins{};             ///< pages that may connect; empty: all
   std::vector<muster::Subnet> trusted_proxies{};  ///< they write a PROXY header; empty: no proxies
+  std::uint32_t loops = 1;                        ///< each with a thread of its own, 1 to 64
   muster::asio::Backend backend = muster::asio::Backend::automatic;
 };
 

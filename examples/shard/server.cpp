@@ -3,7 +3,6 @@
 #include "server.hpp"
 
 #include "arena.hpp"
-#include "metrics.hpp"
 #include "page.hpp"
 
 #include <muster/shard/shard.hpp>
@@ -55,13 +54,6 @@ AnyShard::Config shard_config(const Options& options) {
   return config;
 }
 
-muster::AddressLimits::Config limits_config(const Options& options) {
-  return {.max_rooms = 0,
-          .failed_tokens_per_minute = 0,
-          .empty_rooms_per_minute = 0,
-          .connections_per_second = options.connections_per_second};
-}
-
 muster::asio::WebSocketServer::Config listener_config(const Options& options,
                                                       const muster::shard::Service::Config& shard,
                                                       muster::AddressLimits& limits) {
@@ -74,6 +66,7 @@ muster::asio::WebSocketServer::Config listener_config(const Options& options,
   }
   config.max_message = shard.max_message;
   config.origins = options.origins;
+  config.reuse_port = options.loops > 1;
   return config;
 }
 
@@ -86,15 +79,42 @@ void Accounts::authenticate(std::string_view token, const Request&,
   authentication.is({.user = std::string{*user}, .is_admin = *user == admin_}, now);
 }
 
-Server::Server(const Options& options, muster::asio::Loop& loop)
+Server::Server(const Options& options, Fleet& fleet, std::uint32_t index)
     : options_(options),
-      loop_(loop),
-      limits_(limits_config(options), entropy_),
+      fleet_(fleet),
+      index_(index),
+      loop_(fleet.group.loop(index)),
       accounts_(options.admin),
-      service_({}, registry_, loop.outbox(), entropy_),
-      server_(loop, listener_config(options, {}, limits_), entropy_, *this),
-      started_(loop.now()) {
+      service_({}, registry_, loop_.outbox(), entropy_),
+      server_(loop_, listener_config(options, {}, fleet.limits), entropy_, *this),
+      snapshots_(fleet.group, index,
+                 [&fleet](std::size_t loop) { return fleet.servers[loop]->snapshot(); }),
+      started_(loop_.now()) {
   add_pages();
+}
+
+void Server::join(const std::vector<muster::shard::Service*>& services) {
+  server_.join(fleet_.handover, index_);
+  service_.join_loops(fleet_.placement, index_, services, fleet_.group.make_post());
+}
+
+Snapshot Server::snapshot() const {
+  return {.shards = snapshot_of(registry_),
+          .service = service_.stats(),
+          .websocket = server_.endpoint().stats(),
+          .outbox = loop_.outbox().stats(),
+          .connections = server_.endpoint().session_count(),
+          .uptime = loop_.now() - started_};
+}
+
+// Asks all loops. Who waits may go meanwhile, and so may this server.
+void Server::answer_later(Decision decision,
+                          std::function<void(Decision, const Snapshot&)> answer) {
+  const std::uint64_t id = next_asked_++;
+  asked_.emplace(id, std::move(decision));
+  snapshots_.ask([this, id, answer = std::move(answer)](std::vector<Snapshot> loops) {
+    answer(std::move(asked_.extract(id).mapped()), sum(std::move(loops)));
+  });
 }
 
 void Server::add_pages() {
@@ -107,9 +127,12 @@ void Server::add_pages() {
            })
       .get("/shards",
            [this](const Request&, Decision decision, time_point) {
-             const std::string text = shards_json(registry_);
-             decision.respond(
-                 {.content_type = "application/json", .body = as_bytes(text), .headers = no_store});
+             answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
+               const std::string text = shards_json(all);
+               asked.respond({.content_type = "application/json",
+                              .body = as_bytes(text),
+                              .headers = no_store});
+             });
            })
       .get("/healthz",
            [this](const Request&, Decision decision, time_point) {
@@ -118,15 +141,12 @@ void Server::add_pages() {
                                .headers = no_store});
            })
       .get("/metrics", [this](const Request&, Decision decision, time_point) {
-        const std::string text = prometheus_text({.registry = registry_,
-                                                  .service = service_.stats(),
-                                                  .websocket = server_.endpoint().stats(),
-                                                  .outbox = loop_.outbox().stats(),
-                                                  .connections = server_.endpoint().session_count(),
-                                                  .uptime = loop_.now() - started_});
-        decision.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                          .body = as_bytes(text),
-                          .headers = no_store});
+        answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
+          const std::string text = prometheus_text(all);
+          asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                         .body = as_bytes(text),
+                         .headers = no_store});
+        });
       });
 }
 
@@ -149,6 +169,7 @@ std::string Server::make_shards() {
   if (AnyShard::validate(config, problem)) return problem;
   const time_point now = loop_.now();
   for (const std::string& id : options_.shards) {
+    if (fleet_.placement.of(as_bytes(id)) != index_) continue;
     // A player who replaces itself is there twice until the old connection is gone.
     Arena arena{entropy_.next_u64(), static_cast<std::uint16_t>(2 * options_.players)};
     auto shard = std::make_unique<muster::shard::Shard<Arena>>(config, std::move(arena), now);
@@ -159,7 +180,7 @@ std::string Server::make_shards() {
   return {};
 }
 
-std::string Server::start() {
+std::string Server::start(const std::string& address) {
   if (!options_.accounts_file.empty()) {
     std::string problem;
     if (!accounts_.load(options_.accounts_file, problem)) return problem;
@@ -169,7 +190,7 @@ std::string Server::start() {
     return "backend epoll is not available here; \"auto\" and \"portable\" are allowed";
   }
   if (std::string problem = make_shards(); !problem.empty()) return problem;
-  const std::error_code error = server_.listen(options_.listen);
+  const std::error_code error = server_.listen(address);
   if (!error) return {};
   return "--listen: cannot listen on " + options_.listen + " (" + error.message() +
          "); allowed is another address of this machine, or port 0 for any free port";

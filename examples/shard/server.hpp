@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What muster-shard consists of: a listener, the shards, and a few pages.
+// What one loop of muster-shard consists of: a listener, its shards, and a few pages.
 #pragma once
 
+#include "../gatherer.hpp"
 #include "account_file.hpp"
+#include "fleet.hpp"
+#include "metrics.hpp"
 #include "options.hpp"
 
-#include <muster/address_limits.hpp>
 #include <muster/asio/hmac_sha256.hpp>
 #include <muster/asio/loop.hpp>
 #include <muster/asio/system_entropy.hpp>
@@ -18,7 +20,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 namespace shard_program {
 
@@ -42,7 +46,8 @@ class Accounts final : public muster::shard::Authenticator {
   muster::asio::HmacSha256 mac_;
 };
 
-/// Everything that answers on the program's port.
+/// Everything that answers on the program's port, on one loop. The shards of others are reached
+/// too.
 ///
 ///     GET /             the page; every upgrade goes to the shards, whatever its path
 ///     GET /shards       what the page offers to join
@@ -53,12 +58,24 @@ class Accounts final : public muster::shard::Authenticator {
 /// @threads the thread that runs the io_context
 class Server final : private muster::Service {
  public:
-  Server(const Options& options, muster::asio::Loop& loop);
+  /// @param fleet   whose loops do not run yet; outlives the server
+  /// @param index   which of them this one's is, from 0
+  Server(const Options& options, Fleet& fleet, std::uint32_t index);
   ~Server() override = default;
 
-  /// Makes the shards, and listens.
+  /// To be called once all servers are made: who of them has which shard.
+  void join(const std::vector<muster::shard::Service*>& services);
+
+  /// Makes the shards of this loop, and listens.
+  /// @param address   that of the options, or with the port that another server has got
   /// @return one sentence if that is not possible; empty if it listens
-  [[nodiscard]] std::string start();
+  [[nodiscard]] std::string start(const std::string& address);
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
+  [[nodiscard]] muster::shard::Service& service() noexcept { return service_; }
+
+  /// What there is to tell of this loop.
+  [[nodiscard]] Snapshot snapshot() const;
 
   /// "http://127.0.0.1:4324", with the port that it got.
   [[nodiscard]] std::string url() const { return url_of(host()); }
@@ -86,19 +103,25 @@ class Server final : private muster::Service {
   }
 
   void add_pages();
+  void answer_later(muster::Decision decision,
+                    std::function<void(muster::Decision, const Snapshot&)> answer);
   [[nodiscard]] std::string make_shards();
   [[nodiscard]] std::string host() const;
   [[nodiscard]] std::string url_of(const std::string& host_name) const;
 
   Options options_;
+  Fleet& fleet_;
+  std::uint32_t index_;
   muster::asio::Loop& loop_;
   muster::asio::SystemEntropy entropy_;
-  muster::AddressLimits limits_;
   Accounts accounts_;
   muster::shard::Registry registry_;
   muster::shard::Service service_;
   muster::Router router_;
   muster::asio::WebSocketServer server_;
+  examples::Gatherer<Snapshot> snapshots_;
+  std::map<std::uint64_t, muster::Decision> asked_;  // those who wait for the other loops
+  std::uint64_t next_asked_ = 1;
   muster::time_point started_;
   bool is_draining_ = false;
 };

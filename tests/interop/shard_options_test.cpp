@@ -41,6 +41,7 @@ TEST_CASE("shard options: without any there is one shard for everybody", "[shard
   CHECK(options.connections_per_address == 64);
   CHECK(options.connections_per_second == 20);
   CHECK_FALSE(options.guests);
+  CHECK(options.loops == 1);
   CHECK(options.backend == Backend::automatic);
 }
 
@@ -72,6 +73,8 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
                                     "10.0.0.0/8",
                                     "--trusted-proxy",
                                     "::1",
+                                    "--loops",
+                                    "4",
                                     "--backend",
                                     "portable"});
   CHECK(options.listen == "[::1]:0");
@@ -86,6 +89,7 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
   CHECK(options.origins == std::vector<std::string>{"https://a.example", "https://b.example"});
   CHECK(options.trusted_proxies ==
         std::vector{*muster::Subnet::parse("10.0.0.0/8"), *muster::Subnet::parse("::1")});
+  CHECK(options.loops == 4);
   CHECK(options.backend == Backend::portable);
 }
 
@@ -115,6 +119,6 @@ TEST_CASE("shard options: a mistake is one sentence", "[shard][options]") {
         std::string::npos);
   CHECK(refusal({"--admin", "ann"}).find("--accounts") != std::string::npos);
   CHECK(refusal({"--backend", "windows"}).find("--backend must be") != std::string::npos);
-  CHECK(refusal({"--loops", "4"}).find("--loops") != std::string::npos);
+  CHECK(refusal({"--loops", "65"}).find("--loops") != std::string::npos);
   CHECK(refusal({"arena"}).find("arena") != std::string::npos);
 }

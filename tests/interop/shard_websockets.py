@@ -376,16 +376,17 @@ async def main(program):
             print("FAIL", name, flush=True)
             traceback.print_exc(file=sys.stdout)
 
-    with Shard(program, "--backend", BACKEND, "--guests", "--shard", "arena", "--shard", "café",
-               "--players", "50") as shard:
-        assert shard.shards == "shards: arena café", shard.shards
-        for name, case in list(globals().items()):
-            if name.startswith("case_"):
-                await run(name[5:], case(shard))
-        await run("all_gone", asyncio.to_thread(wait_until, lambda: shard.metrics()[
-            'muster_shard_subscribers{shard="arena"}'] == 0, "all subscribers are gone"))
-        await run("ends", asyncio.to_thread(shard.stop))
-        assert shard.process.returncode == 0 and shard.errors == [], shard.errors
+    for loops in "1", "2":
+        with Shard(program, "--backend", BACKEND, "--guests", "--shard", "arena", "--shard", "café",
+                   "--players", "50", "--loops", loops) as shard:
+            assert shard.shards == "shards: arena café", shard.shards
+            for name, case in list(globals().items()):
+                if name.startswith("case_"):
+                    await run(f"{name[5:]}, loops: {loops}", case(shard))
+            await run("all_gone", asyncio.to_thread(wait_until, lambda: shard.metrics()[
+                'muster_shard_subscribers{shard="arena"}'] == 0, "all subscribers are gone"))
+            await run("ends", asyncio.to_thread(shard.stop))
+            assert shard.process.returncode == 0 and shard.errors == [], shard.errors
     for test in accounts, full, guests_are_given_an_id, origins, drain, never_reading_peer:
         await run(test.__name__, test(program))
     return 1 if failed else 0
