@@ -88,6 +88,7 @@
 #include <muster/shard/match.hpp>
 #include <muster/shard/match_mode.hpp>
 #include <muster/shard/match_status.hpp>
+#include <muster/shard/match_wish.hpp>
 #include <muster/shard/matchmaker.hpp>
 #include <muster/shard/parting.hpp>
 #include <muster/shard/prediction.hpp>

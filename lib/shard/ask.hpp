@@ -26,6 +26,11 @@ struct Service::Question {
     info,    ///< one shard
     input,   ///< an input by POST
     claim,   ///< whether a ticket is still good
+
+    queue,    ///< to be matched
+    unqueue,  ///< to be so no more
+    status,   ///< what has become of that
+    watch,    ///< the same as a stream of server-sent events
   };
 
   What what = What::list;
@@ -38,6 +43,7 @@ struct Service::Question {
   std::vector<std::byte> body{};              // of a POST
   std::optional<std::uint64_t> last_event{};  // the tick that a returning reader of events has
   JoinTicket ticket{};                        // of a claim
+  duration wait{0};                           // of a status: how long it may stay as it is
 };
 
 /// The answer, which crosses back.
@@ -71,7 +77,10 @@ struct Service::Ask {
 /// Somebody who was accepted. The shard may be gone before the connection opens.
 struct Service::Arrival {
   std::uint32_t home = 0;
-  std::uint64_t hold = 0;  // 0: refused, to be closed with what follows
+  std::uint64_t hold = 0;     // of a place
+  std::string player{};       // or: of whom a stream of matches is
+  std::uint64_t session = 0;  // whose
+  bool is_refused = false;    // or neither: to be closed with what follows
   std::uint16_t code = 0;
   std::string text{};
   std::list<Arrival>::iterator self{};
@@ -79,8 +88,11 @@ struct Service::Arrival {
 
 /// What goes along to the shard's loop.
 struct Service::Passenger final : Luggage {
-  explicit Passenger(std::uint64_t place) noexcept : hold(place) {}
+  explicit Passenger(const Arrival& arrival)
+      : hold(arrival.hold), player(arrival.player), session(arrival.session) {}
   std::uint64_t hold;
+  std::string player;
+  std::uint64_t session;
 };
 
 }  // namespace muster::shard

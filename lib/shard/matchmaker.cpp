@@ -89,6 +89,7 @@ class Matchmaker::Impl {
   [[nodiscard]] MatchStatus status(std::string_view id, time_point now) const;
   void advance(time_point now);
   [[nodiscard]] time_point next_deadline() const noexcept;
+  void watch(std::function<void(std::string_view)> changed) { changed_ = std::move(changed); }
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
   [[nodiscard]] std::size_t queued_count() const noexcept { return queued_; }
 
@@ -123,6 +124,9 @@ class Matchmaker::Impl {
                           time_point now);
   void give_seat(Player& player, const Match& match, const MatchSeat& seat, std::uint64_t nonce,
                  time_point now);
+  void note_change(const Player& player) const {
+    if (changed_) changed_(player.id());
+  }
   [[nodiscard]] sys_seconds unix_time(time_point now) const noexcept {
     return clock_ + std::chrono::floor<seconds>(now - clock_read_);
   }
@@ -131,6 +135,7 @@ class Matchmaker::Impl {
   TicketSigner signer_;
   Entropy* entropy_;
   MatchHandler* handler_;
+  std::function<void(std::string_view)> changed_;
   time_point next_pass_;
   time_point clock_read_;
   sys_seconds clock_;
@@ -172,6 +177,7 @@ void Matchmaker::Impl::clear_deadline(Player& player) {
 }
 
 void Matchmaker::Impl::forget(Player& player) {
+  note_change(player);
   clear_deadline(player);
   players_.erase(player.self);
 }
@@ -184,6 +190,7 @@ void Matchmaker::Impl::remember(Player& player, IdleReason reason, time_point no
   player.shard.clear();
   player.ticket.clear();
   set_deadline(remembered_, player, now + config_.assignment_ttl);
+  note_change(player);
 }
 
 void Matchmaker::Impl::tell(const std::vector<Notice>& notices, IdleReason reason, time_point now) {
@@ -200,6 +207,7 @@ void Matchmaker::Impl::take_out(QueuedParty& party, const Player* leaver,
   stats_.left += party.players.size();
   for (Player* const player : party.players) {
     if (player == leaver) {
+      note_change(*player);
       players_.erase(player->self);
     } else {
       remember(*player, IdleReason::party_left, now);
@@ -281,6 +289,7 @@ std::error_code Matchmaker::Impl::enqueue(const Party& party, time_point now) {
     player.self = self;
     player.party = &entry;
     entry.players.push_back(&player);
+    note_change(player);
   }
   queue->second.insert(entry);
   queued_ += entry.players.size();
@@ -324,6 +333,7 @@ std::error_code Matchmaker::Impl::claim(const JoinTicket& ticket, time_point now
   player->state = State::claimed;
   player->ticket.clear();
   set_deadline(claimed_, *player, player->matched + config_.assignment_ttl);
+  note_change(*player);
   ++stats_.claimed;
   return {};
 }
@@ -402,6 +412,7 @@ void Matchmaker::Impl::give_seat(Player& player, const Match& match, const Match
   player.expires = match.expires;
   player.matched = now;
   set_deadline(reserved_, player, now + config_.reservation);
+  note_change(player);
 }
 
 // False: there is no shard, and no use in trying again now.
@@ -551,6 +562,9 @@ std::error_code Matchmaker::claim(const JoinTicket& ticket, time_point now) {
 }
 MatchStatus Matchmaker::status(std::string_view player, time_point now) const {
   return impl_->status(player, now);
+}
+void Matchmaker::watch(std::function<void(std::string_view)> changed) {
+  impl_->watch(std::move(changed));
 }
 void Matchmaker::advance(time_point now) { impl_->advance(now); }
 time_point Matchmaker::next_deadline() const noexcept { return impl_->next_deadline(); }

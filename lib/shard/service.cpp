@@ -13,15 +13,13 @@
 #include <utility>
 
 #include "ask.hpp"
+#include "match_desk.hpp"
 
 namespace muster::shard {
 
 namespace {
 
 using namespace std::chrono_literals;
-
-// A connection's context is its subscription; or its `Arrival` with this bit, until it has opened.
-constexpr std::uintptr_t arrival_bit = 1;
 
 // Beside the shard's own slots of a connection (`Delivery::latest`).
 constexpr std::uint32_t clock_slot = 3;
@@ -95,7 +93,9 @@ Service::Service(const Config& config, Registry& registry, Outbox& outbox, Entro
                   config.lenient_envelope}),
       alive_(std::make_shared<Service*>(this)) {}
 
-Service::~Service() = default;
+Service::~Service() {
+  if (desk_ != nullptr) matchmaker_->watch({});
+}
 
 Service::Arrival* Service::arrival_of(const Connection& connection) noexcept {
   const auto word = reinterpret_cast<std::uintptr_t>(connection.context<void>());
@@ -103,7 +103,8 @@ Service::Arrival* Service::arrival_of(const Connection& connection) noexcept {
 }
 
 Subscription* Service::subscription_of(const Connection& connection) noexcept {
-  return arrival_of(connection) != nullptr ? nullptr : connection.context<Subscription>();
+  const auto word = reinterpret_cast<std::uintptr_t>(connection.context<void>());
+  return (word & (arrival_bit | watcher_bit)) != 0 ? nullptr : connection.context<Subscription>();
 }
 
 // Asking.
@@ -178,7 +179,8 @@ void Service::carry_out(const std::shared_ptr<Ask>& ask, const Identity& identit
   if (is_draining_) return refuse(*ask, {ErrorCode::draining});
   ask->question.identity = identity;
   if (ask->what == Question::What::list) return gather(ask, now);
-  ask->home = home_of(ask->question.shard);
+  const bool is_about_shard = ask->what <= Question::What::input;
+  ask->home = is_about_shard ? home_of(ask->question.shard) : matchmaker_on_;
   put(ask, ask->home, now);
 }
 
@@ -186,6 +188,7 @@ void Service::refuse(Ask& ask, const Refusal& refusal) {
   ++(http_status(refusal.code) < 500 ? stats_.refused_4xx : stats_.refused_5xx);
   if (config_.accepts_before_refusing && ask.what == Question::What::join) {
     const auto arrival = arrivals_.emplace(arrivals_.end());
+    arrival->is_refused = true;
     arrival->code = refusal.close_code;
     arrival->text = refusal.message;
     accept(ask, arrival);
@@ -305,16 +308,18 @@ void Service::admit(Ask& ask, time_point now) {
   const auto arrival = arrivals_.emplace(arrivals_.end());
   arrival->home = ask.home;
   arrival->hold = ask.hold;
-  if (!accept(ask, arrival)) release(ask.home, ask.hold, now);
+  arrival->session = ask.question.identity.session;
+  if (ask.what == Question::What::watch) arrival->player = ask.question.identity.user;
+  if (!accept(ask, arrival) && ask.hold != 0) release(ask.home, ask.hold, now);
 }
 
 bool Service::accept(Ask& ask, std::list<Arrival>::iterator arrival) {
   arrival->self = arrival;
   void* const context =
       reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&*arrival) | arrival_bit);
-  const bool is_accepted = ask.what == Question::What::events
-                               ? ask.decision.accept_stream(*this, {}, context)
-                               : ask.decision.accept(*this, ask.subprotocol, context);
+  const bool is_stream = ask.what == Question::What::events || ask.what == Question::What::watch;
+  const bool is_accepted = is_stream ? ask.decision.accept_stream(*this, {}, context)
+                                     : ask.decision.accept(*this, ask.subprotocol, context);
   if (is_accepted) {
     ++stats_.accepted;
   } else {
@@ -332,12 +337,14 @@ void Service::on_open(Connection& connection, time_point now) {
   const Arrival known = std::move(*arrival);
   arrivals_.erase(known.self);
   connection.set_context(nullptr);
-  if (known.hold == 0) {
+  if (known.is_refused) {
     connection.close(CloseReason::refused, known.code, known.text);
-  } else if (known.home == here_) {
+  } else if (known.home != here_) {
+    send_home(connection, known, now);
+  } else if (known.hold != 0) {
     enter(connection, known.hold, now);
   } else {
-    send_home(connection, known, now);
+    watch(connection, known.player, known.session, now);
   }
 }
 
@@ -361,6 +368,8 @@ void Service::on_close(Connection& connection, const CloseInfo&, time_point now)
     arrivals_.erase(arrival->self);
   } else if (Subscription* const subscription = subscription_of(connection)) {
     subscription->shard->leave(*subscription, now);
+  } else {
+    forget_watcher(connection);
   }
   connection.set_context(nullptr);
 }
@@ -447,14 +456,12 @@ std::size_t Service::revoke_here(std::uint64_t session, time_point now) {
     if (held.session == session) gone.push_back(hold);
   }
   for (const std::uint64_t hold : gone) give_back(hold, now);
-  std::vector<std::shared_ptr<Ask>> refused;
-  std::erase_if(asked_, [&](const auto& asked) {
-    const bool is_its = asked.second.ask->question.identity.session == session;
-    if (is_its) refused.push_back(asked.second.ask);
-    return is_its;
-  });
-  for (const auto& ask : refused) {
-    give_up(*ask, {ErrorCode::auth_required, {}, close_code::policy}, now);
+  std::vector<std::uint64_t> refused;
+  for (const auto& [id, asked] : asked_) {
+    if (asked.ask->question.identity.session == session) refused.push_back(id);
+  }
+  for (const std::uint64_t id : refused) {
+    give_up(*take_asked(id), {ErrorCode::auth_required, {}, close_code::policy}, now);
   }
   return closed;
 }
@@ -467,10 +474,12 @@ duration Service::watch_every() const noexcept {
 bool Service::close_revoked(const Watched& watched) {
   Connection* const connection = outbox_->find(watched.connection);
   if (connection == nullptr || !connection->is_open()) return false;
-  Subscription* const subscription = subscription_of(*connection);
-  if (subscription == nullptr) return false;
   ++stats_.closed_revoked;
-  AnyShard::close(*subscription, CloseReason::kicked, close_code::revoked, "session revoked");
+  if (Subscription* const subscription = subscription_of(*connection)) {
+    AnyShard::close(*subscription, CloseReason::kicked, close_code::revoked, "session revoked");
+  } else {  // a stream of matches
+    connection->close(CloseReason::kicked, close_code::revoked, "session revoked");
+  }
   return true;
 }
 
@@ -493,14 +502,14 @@ void Service::revalidate(time_point now) {
 
 void Service::on_drain(time_point now) {
   is_draining_ = true;
-  for (auto& [id, asked] : std::exchange(asked_, {})) {
-    give_up(*asked.ask, {ErrorCode::draining}, now);
-  }
+  drain_matches(now);
+  while (!asked_.empty()) give_up(*take_asked(asked_.begin()->first), {ErrorCode::draining}, now);
   registry_->drain(now);
 }
 
 void Service::advance(time_point now) {
   registry_->advance(now);
+  advance_matches(now);
   revalidate(now);
   give_back_late(now);
   give_up_late(now);
@@ -510,8 +519,8 @@ time_point Service::next_deadline() const noexcept {
   time_point next = registry_->next_deadline();
   if (!watched_.empty()) next = std::min(next, watched_.front().next);
   if (!held_.empty()) next = std::min(next, held_.begin()->second.until);
-  if (!asked_.empty()) next = std::min(next, asked_.begin()->second.until);
-  return next;
+  if (!asked_due_.empty()) next = std::min(next, asked_due_.begin()->first);
+  return std::min(next, next_match());
 }
 
 }  // namespace muster::shard

@@ -20,6 +20,7 @@ namespace muster::shard {
 namespace {
 
 constexpr std::string_view base = "/api/shards";
+constexpr std::string_view match_base = "/api/match";
 
 // An unsigned number and nothing else.
 std::optional<std::uint64_t> read_number(std::string_view text) noexcept {
@@ -64,6 +65,11 @@ void Service::on_request(const Request& request, Decision decision, time_point n
   auto ask = std::make_shared<Ask>(Question::What::list, std::move(decision), request.remote);
   Question& question = ask->question;
   std::string_view rest = request.path;
+  const bool has_matches = desk_ != nullptr || matchmaker_on_ != here_;
+  if (has_matches && rest.starts_with(match_base)) {
+    const std::string_view action = rest.substr(match_base.size());
+    if (action.empty() || action.front() == '/') return ask_match(ask, request, action, now);
+  }
   if (!rest.starts_with(base)) {
     // Everywhere else a WebSocket is what there is.
     if (request.method == "GET" || request.method == "HEAD") {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -49,14 +50,31 @@ bool Service::send_question(std::uint64_t id, const Question& question, std::uin
   });
 }
 
+void Service::await_reply(std::uint64_t id, const std::shared_ptr<Ask>& ask, time_point until) {
+  asked_.emplace(id, Asked{ask, until});
+  asked_due_.emplace(until, id);
+}
+
+std::shared_ptr<Service::Ask> Service::take_asked(std::uint64_t id) {
+  const auto asked = asked_.extract(id);
+  if (asked.empty()) return nullptr;
+  asked_due_.erase({asked.mapped().until, id});
+  return asked.mapped().ask;
+}
+
 void Service::put(const std::shared_ptr<Ask>& ask, std::uint32_t loop, time_point now) {
-  if (loop == here_) return take(ask, answer(ask->question, now), now);
-  const std::uint64_t id = next_asked_++;
-  if (!send_question(id, ask->question, loop)) {
-    ++stats_.unanswered;
-    return give_up(*ask, {ErrorCode::busy, {}, close_code::try_again}, now);
+  const Question& question = ask->question;
+  if (loop == here_ && question.wait == duration{0}) {
+    return take(ask, answer(question, now), now);
   }
-  asked_.emplace(id, Asked{ask, now + patience});
+  const std::uint64_t id = next_asked_++;
+  await_reply(id, ask, now + question.wait + patience);
+  if (loop == here_) {
+    receive_question(id, question, here_, now);
+  } else if (!send_question(id, question, loop)) {
+    ++stats_.unanswered;
+    give_up(*take_asked(id), {ErrorCode::busy, {}, close_code::try_again}, now);
+  }
 }
 
 // Asks all loops. Whoever does not answer in time is left out.
@@ -73,7 +91,7 @@ void Service::gather(const std::shared_ptr<Ask>& ask, time_point now) {
       ++stats_.unanswered;
     }
   }
-  asked_.emplace(id, Asked{ask, now + patience});
+  await_reply(id, ask, now + patience);
   receive_reply(id, std::move(own), now);
 }
 
@@ -83,23 +101,21 @@ void Service::receive_reply(std::uint64_t id, Reply reply, time_point now) {
     if (reply.hold != 0) release(reply.loop, reply.hold, now);
     return;
   }
-  const std::shared_ptr<Ask> ask = found->second.ask;
-  if (ask->what == Question::What::list) {
-    std::move(reply.rows.begin(), reply.rows.end(), std::back_inserter(ask->rows));
-    if (--ask->missing != 0) return;
-    asked_.erase(found);
-    return respond_rows(*ask);
+  if (Ask& ask = *found->second.ask; ask.what == Question::What::list) {
+    std::move(reply.rows.begin(), reply.rows.end(), std::back_inserter(ask.rows));
+    if (--ask.missing == 0) respond_rows(*take_asked(id));
+    return;
   }
-  asked_.erase(found);
-  take(ask, std::move(reply), now);
+  take(take_asked(id), std::move(reply), now);
 }
 
 void Service::take(const std::shared_ptr<Ask>& ask, Reply reply, time_point now) {
   if (reply.refusal) return give_up(*ask, *reply.refusal, now);
   if (reply.hold != 0) ask->hold = reply.hold;
-  if (ask->what != Question::What::join && ask->what != Question::What::events) {
-    return respond_json(ask->decision, reply.body);
-  }
+  const bool is_accepted = ask->what == Question::What::join ||
+                           ask->what == Question::What::events ||
+                           ask->what == Question::What::watch;
+  if (!is_accepted) return respond_json(ask->decision, reply.body);
   if (!ask->ticket) return admit(*ask, now);
   // Who found no place keeps the ticket.
   ask->question.what = Question::What::claim;
@@ -123,9 +139,8 @@ void Service::give_up(Ask& ask, const Refusal& refusal, time_point now) {
 }
 
 void Service::give_up_late(time_point now) {
-  while (!asked_.empty() && asked_.begin()->second.until <= now) {
-    const std::shared_ptr<Ask> ask = asked_.begin()->second.ask;
-    asked_.erase(asked_.begin());
+  while (!asked_due_.empty() && asked_due_.begin()->first <= now) {
+    const std::shared_ptr<Ask> ask = take_asked(asked_due_.begin()->second);
     ++stats_.unanswered;
     if (ask->what == Question::What::list) {
       respond_rows(*ask);
@@ -147,8 +162,12 @@ void Service::release(std::uint32_t loop, std::uint64_t hold, time_point now) {
 
 void Service::receive_question(std::uint64_t id, const Question& question, std::uint32_t from,
                                time_point now) {
-  const Reply reply = answer(question, now);
-  const bool is_on_its_way = post_(from, [back = addresses_[from], id, reply](time_point then) {
+  if (!keep_waiting(id, question, from, now)) send_reply(id, answer(question, now), from, now);
+}
+
+void Service::send_reply(std::uint64_t id, const Reply& reply, std::uint32_t to, time_point now) {
+  if (to == here_) return receive_reply(id, reply, now);
+  const bool is_on_its_way = post_(to, [back = addresses_[to], id, reply](time_point then) {
     if (const auto service = back.lock()) (*service)->receive_reply(id, reply, then);
   });
   if (!is_on_its_way && reply.hold != 0) give_back(reply.hold, now);
@@ -181,6 +200,12 @@ Service::Reply Service::answer(const Question& question, time_point now) {
                     close_code::policy};
       }
       break;
+    case Question::What::queue:
+    case Question::What::unqueue:
+    case Question::What::status:
+    case Question::What::watch:
+      answer_match(question, reply, now);
+      break;
   }
   return reply;
 }
@@ -188,18 +213,23 @@ Service::Reply Service::answer(const Question& question, time_point now) {
 // Moving.
 
 void Service::send_home(Connection& connection, const Arrival& arrival, time_point now) {
-  auto passenger = std::make_unique<Passenger>(arrival.hold);
+  auto passenger = std::make_unique<Passenger>(arrival);
   if (connection.move_to(arrival.home, *services_[arrival.home], std::move(passenger)) ==
       MoveStatus::moving) {
     ++stats_.connections_given;
     return;
   }
-  release(arrival.home, arrival.hold, now);
+  if (arrival.hold != 0) release(arrival.home, arrival.hold, now);
   connection.close(CloseReason::refused, close_code::try_again, "try again later");
 }
 
 void Service::on_arrival(Connection& connection, std::unique_ptr<Luggage> luggage, time_point now) {
-  enter(connection, static_cast<const Passenger&>(*luggage).hold, now);
+  const auto& passenger = static_cast<const Passenger&>(*luggage);
+  if (passenger.hold != 0) {
+    enter(connection, passenger.hold, now);
+  } else {
+    watch(connection, passenger.player, passenger.session, now);
+  }
 }
 
 std::size_t Service::revoke(std::uint64_t session, time_point now) {

@@ -4,12 +4,8 @@
 #include "support/shard_loops.hpp"
 #include "support/catch.hpp"
 
-#include <muster/mac.hpp>
-#include <muster/shard/matchmaker.hpp>
-
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +13,7 @@ using namespace muster;
 using namespace muster::shard;
 using namespace std::chrono_literals;
 using nlohmann::json;
+using test::Matches;
 using test::ShardLoops;
 using Peer = ShardLoops::Peer;
 
@@ -41,35 +38,6 @@ int places_left(ShardLoops& loops, const std::string& id) {
     }
   }
 }
-
-// A matchmaker whose matches have their shards where the placement says.
-struct Matches final : MatchHandler {
-  explicit Matches(ShardLoops& all) : loops(all) {
-    entropy.fill(key);
-    signer.emplace(mac, key);
-    matchmaker.emplace(Matchmaker::Config{.modes = {{.name = "duel"}}}, key, entropy, mac, *this,
-                       all.now(), unix_now);
-  }
-  bool on_match(const Match& match, time_point) override {
-    shard = match.shard;
-    home = loops.placement.of(as_bytes(match.shard));
-    loops.add(home, match.shard, {.hz = 20, .max_subscribers = 2});
-    return true;
-  }
-  std::string ticket_of(std::string_view player) {
-    return matchmaker->status(player, loops.now()).ticket;
-  }
-
-  static constexpr std::chrono::sys_seconds unix_now{1'700'000'000s};
-  ShardLoops& loops;
-  SeededEntropy entropy{5};
-  WeakMac mac;
-  TicketSigner::Key key{};
-  std::optional<TicketSigner> signer;
-  std::optional<Matchmaker> matchmaker;
-  std::string shard;
-  std::uint32_t home = 0;
-};
 
 }  // namespace
 
@@ -431,8 +399,9 @@ TEST_CASE("shard loops: a drain ends what waits for another loop", "[shard][loop
 }
 
 TEST_CASE("shard loops: a ticket is claimed once, where the matchmaker is", "[shard][loops]") {
+  Matches matches;
   ShardLoops loops{3};
-  Matches matches{loops};
+  matches.start(loops);
   for (std::uint32_t loop = 0; loop < 3; ++loop) {
     loops.service(loop).accept_tickets(*matches.signer, loop == 2 ? &*matches.matchmaker : nullptr,
                                        loops.now(), Matches::unix_now);

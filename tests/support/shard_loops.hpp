@@ -3,18 +3,22 @@
 // moves is under way for as long as a test likes.
 #pragma once
 
+#include <muster/mac.hpp>
 #include <muster/placement.hpp>
+#include <muster/shard/matchmaker.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/service.hpp>
 #include <muster/shard/shard.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -215,6 +219,7 @@ class ShardLoops final : public PipeCarrier {
       }
       deliver();
     }
+    take();
   }
 
   /// Lets time pass for all, with a pass at each deadline.
@@ -269,6 +274,36 @@ class ShardLoops final : public PipeCarrier {
   void take() {
     for (Peer& peer : peers) peer.got += peer.end.pipe->take();
   }
+};
+
+/// A matchmaker whose matches have their shards where the placement says. Outlives the loops.
+struct Matches final : muster::shard::MatchHandler {
+  void start(ShardLoops& all, muster::shard::Matchmaker::Config config = {
+                                  .modes = {{.name = "duel"}, {.name = "pairs", .teams = 2}}}) {
+    loops = &all;
+    entropy.fill(key);
+    signer.emplace(mac, key);
+    matchmaker.emplace(config, key, entropy, mac, *this, all.now(), unix_now);
+  }
+  bool on_match(const muster::shard::Match& match, muster::time_point) override {
+    shard = match.shard;
+    home = loops->placement.of(muster::as_bytes(match.shard));
+    loops->add(home, match.shard, {.hz = 20, .max_subscribers = 2});
+    return true;
+  }
+  std::string ticket_of(std::string_view player) {
+    return matchmaker->status(player, loops->now()).ticket;
+  }
+
+  static constexpr std::chrono::sys_seconds unix_now{std::chrono::seconds{1'700'000'000}};
+  ShardLoops* loops = nullptr;
+  muster::SeededEntropy entropy{5};
+  muster::WeakMac mac;
+  muster::shard::TicketSigner::Key key{};
+  std::optional<muster::shard::TicketSigner> signer;
+  std::optional<muster::shard::Matchmaker> matchmaker;
+  std::string shard;
+  std::uint32_t home = 0;
 };
 
 }  // namespace test

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -127,6 +128,10 @@ class Matchmaker {
   /// Forms groups, and ends what has lasted too long.
   /// @effects may call the handler
   void advance(time_point now);
+
+  /// Calls `changed` whenever a player's status may have become another one than by waiting, or by
+  /// others who came and went. It must not use the matchmaker.
+  void watch(std::function<void(std::string_view player)> changed);
 
   /// When `advance` is next to be called, or `no_deadline`. May change with every call that is not
   /// const.

@@ -12,6 +12,7 @@
 #include <muster/shard/envelope.hpp>
 #include <muster/shard/error_body.hpp>
 #include <muster/shard/join_ticket.hpp>
+#include <muster/shard/match_wish.hpp>
 #include <muster/shard/matchmaker.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/v2_message.hpp>
@@ -24,9 +25,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace muster::shard {
@@ -92,6 +95,13 @@ class Service final : public muster::Service {
   void accept_tickets(const TicketSigner& signer, Matchmaker* matchmaker, time_point now,
                       std::chrono::sys_seconds unix_now) noexcept;
 
+  /// Answers what accounts ask below /api/match (docs/protocol/shard.md) about a matchmaker, which
+  /// is advanced with this service from now on.
+  /// @param matchmaker   must outlive the service; nobody else may `watch` it
+  /// @param rule         who may queue for what; empty: everybody alone, with the rating that it
+  /// says
+  void serve_matches(Matchmaker& matchmaker, MatchRule rule = {});
+
   /// A session that let somebody in does not hold any more: its connections are closed with 4401,
   /// on other loops soon. The authenticator has to know it first.
   /// @return how many on this loop
@@ -110,8 +120,9 @@ class Service final : public muster::Service {
   /// says. A shard that others are to find has to be made there.
   [[nodiscard]] std::uint32_t home_of(std::string_view shard) const;
 
-  /// The matchmaker is that of the service on that loop: tickets are claimed there. After
-  /// `join_loops`; unless it is said, each loop has its own, or none.
+  /// The matchmaker is that of the service on that loop: tickets are claimed there, and what is
+  /// asked about matches is answered there. After `join_loops`; unless it is said, each loop has
+  /// its own, or none.
   void matchmaker_on(std::uint32_t loop) noexcept { matchmaker_on_ = loop; }
 
   void on_upgrade(const Request& request, Decision decision, time_point now) override;
@@ -144,7 +155,13 @@ class Service final : public muster::Service {
   struct Reply;
   struct Ask;
   struct Arrival;
+
+  // A connection's context is its subscription; or its `Arrival` with the first bit, until it has
+  // opened; or, with the second, who a stream of matches is for.
+  static constexpr std::uintptr_t arrival_bit = 1;
+  static constexpr std::uintptr_t watcher_bit = 2;
   struct Passenger;
+  struct MatchDesk;
 
   [[nodiscard]] static Arrival* arrival_of(const Connection& connection) noexcept;
   [[nodiscard]] static Subscription* subscription_of(const Connection& connection) noexcept;
@@ -165,6 +182,8 @@ class Service final : public muster::Service {
   void carry_out(const std::shared_ptr<Ask>& ask, const Identity& identity, time_point now);
   void put(const std::shared_ptr<Ask>& ask, std::uint32_t loop, time_point now);
   void gather(const std::shared_ptr<Ask>& ask, time_point now);
+  [[nodiscard]] std::shared_ptr<Ask> take_asked(std::uint64_t id);
+  void await_reply(std::uint64_t id, const std::shared_ptr<Ask>& ask, time_point until);
   [[nodiscard]] bool send_question(std::uint64_t id, const Question& question, std::uint32_t loop);
   void receive_reply(std::uint64_t id, Reply reply, time_point now);
   void take(const std::shared_ptr<Ask>& ask, Reply reply, time_point now);
@@ -180,6 +199,7 @@ class Service final : public muster::Service {
   // On the loop that is asked.
   void receive_question(std::uint64_t id, const Question& question, std::uint32_t from,
                         time_point now);
+  void send_reply(std::uint64_t id, const Reply& reply, std::uint32_t to, time_point now);
   [[nodiscard]] Reply answer(const Question& question, time_point now);
   [[nodiscard]] static Refusal refusal_of(const Question& question, const JoinCheck& check);
   [[nodiscard]] static Refusal not_found(const Question& question);
@@ -193,6 +213,22 @@ class Service final : public muster::Service {
   void show_all(const Question& question, Reply& reply);
   void show(const Question& question, Reply& reply);
   void take_posted(const Question& question, Reply& reply, time_point now);
+
+  // Matches.
+  void ask_match(const std::shared_ptr<Ask>& ask, const Request& request, std::string_view action,
+                 time_point now);
+  void answer_match(const Question& question, Reply& reply, time_point now);
+  void enqueue(const Question& question, Reply& reply, time_point now);
+  [[nodiscard]] bool keep_waiting(std::uint64_t id, const Question& question, std::uint32_t from,
+                                  time_point now);
+  void end_wait(const std::string& player, time_point now);
+  void advance_matches(time_point now);
+  [[nodiscard]] time_point next_match() const noexcept;
+  void drain_matches(time_point now);
+  void watch(Connection& connection, const std::string& player, std::uint64_t session,
+             time_point now);
+  void forget_watcher(Connection& connection);
+  void send_status(Connection& connection, const std::string& player, time_point now);
 
   void receive_legacy(Subscription& from, const Message& message, time_point now);
   void receive_v2(Subscription& from, const Message& message, time_point now);
@@ -237,9 +273,11 @@ class Service final : public muster::Service {
   EnvelopeDecoder envelopes_;
   std::vector<std::byte> words_;  // a message that is being written
   Stats stats_;
-  std::list<Arrival> arrivals_;           // who is accepted, and not open yet
-  std::map<std::uint64_t, Held> held_;    // the next first: all are kept equally long
-  std::map<std::uint64_t, Asked> asked_;  // so too
+  std::list<Arrival> arrivals_;         // who is accepted, and not open yet
+  std::map<std::uint64_t, Held> held_;  // the next first: all are kept equally long
+  std::map<std::uint64_t, Asked> asked_;
+  std::set<std::pair<time_point, std::uint64_t>> asked_due_;
+  std::unique_ptr<MatchDesk> desk_;  // with the matchmaker
   std::uint64_t next_hold_ = 1;
   std::uint64_t next_asked_ = 1;
   std::optional<Placement> placement_;

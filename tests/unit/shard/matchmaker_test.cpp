@@ -726,3 +726,60 @@ TEST_CASE("matchmaker: a pass costs what can have changed", "[shard]") {
   REQUIRE(w.matches.size() == 1);
   CHECK(World::players(w.matches[0]) == Names{"one more", "p5000"});
 }
+
+TEST_CASE("matchmaker: who watches hears of each status that becomes another one", "[shard]") {
+  const auto seed = GENERATE(range(std::uint64_t{1}, std::uint64_t{9}));
+  CAPTURE(seed);
+  SeededEntropy chance{seed};
+  const auto some = [&chance](std::uint64_t below) { return chance.next_u64() % below; };
+  World w{{mode("m", 2, 2), mode("n", 1, 2)}, {.max_wait = 20s, .assignment_ttl = 30s}};
+  w.answer = [&](const Match&) { return some(4) != 0; };
+  std::set<std::string> heard;
+  w.matchmaker->watch([&](std::string_view player) { heard.emplace(player); });
+  const auto shown = [&] {
+    std::map<std::string, std::string> all;
+    for (int i = 0; i < 10; ++i) {
+      MatchStatus status = w.status("p" + std::to_string(i));
+      status.position = 0;
+      status.waited = 0s;
+      all["p" + std::to_string(i)] = to_json(status);
+    }
+    return all;
+  };
+  auto before = shown();
+  int changes = 0;
+  for (int step = 0; step < 600; ++step) {
+    const auto player = [&] { return "p" + std::to_string(some(10)); };
+    switch (some(5)) {
+      case 0:
+        w.matchmaker->dequeue(player(), w.now);
+        break;
+      case 1:
+        w.pass(1s * static_cast<int>(some(8)));
+        break;
+      case 2: {
+        const std::string who = player();
+        if (const CheckedTicket checked = w.checked(who)) {
+          CHECK_FALSE(w.matchmaker->claim(checked.ticket, w.now));
+        }
+        break;
+      }
+      default: {
+        Names party{player()};
+        if (some(3) == 0) party.push_back(player());
+        static_cast<void>(w.enqueue(party, some(2) == 0 ? "m" : "n"));
+        break;
+      }
+    }
+    const auto after = shown();
+    for (const auto& [name, status] : after) {
+      if (status == before.at(name)) continue;
+      ++changes;
+      CAPTURE(name, before.at(name), status);
+      CHECK(heard.contains(name));
+    }
+    heard.clear();
+    before = after;
+  }
+  CHECK(changes > 200);
+}
