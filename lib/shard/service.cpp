@@ -446,6 +446,7 @@ void Service::close_flooding(Subscription& from) {
 // Sessions that hold no more.
 
 std::size_t Service::revoke_here(std::uint64_t session, time_point now) {
+  if (session == 0) return 0;  // that is none
   std::size_t closed = 0;
   for (const Watched& watched : watched_) {
     if (watched.session == session && close_revoked(watched)) ++closed;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -51,10 +52,12 @@ std::optional<MatchWish> read_wish(byte_view body, const std::string& user) {
     wish.mode = *mode->get_ptr<const std::string*>();
   }
   if (const auto rating = json.find("rating"); rating != json.end()) {
-    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    constexpr auto most = std::int64_t{std::numeric_limits<std::int32_t>::max()};
     if (!rating->is_number_integer()) return std::nullopt;
+    const bool is_huge =
+        rating->is_number_unsigned() && rating->get<std::uint64_t>() > std::uint64_t{most};
     const auto value = rating->get<std::int64_t>();
-    if (value < -most || value > most) return std::nullopt;
+    if (is_huge || value < -most || value > most) return std::nullopt;
     wish.rating = static_cast<std::int32_t>(value);
   }
   if (const auto party = json.find("party"); party != json.end()) {

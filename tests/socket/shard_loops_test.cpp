@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Shards on two loops in two threads, and subscribers who connect to either of them.
 #include <muster/asio/loop_group.hpp>
+#include <muster/mac.hpp>
 #include <muster/placement.hpp>
+#include <muster/shard/matchmaker.hpp>
 
 #include "support/shard_players.hpp"
 #include "support/socket_world.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -123,6 +126,43 @@ struct Clients {
   test::LoopWorld world;
   std::vector<std::unique_ptr<Player>> players;  // whom the dialer tells at its end
   muster::asio::WebSocketClient dialer;
+};
+
+// Makes the shard of a match on the loop where it lives. Used on loop 0.
+struct MatchMaking final : muster::shard::MatchHandler {
+  explicit MatchMaking(ShardGroup& group) : shards(group) {
+    for (std::uint32_t i = 0; i < loop_count; ++i) {
+      signers.push_back(std::make_unique<muster::shard::TicketSigner>(macs[i], key));
+    }
+    const muster::shard::Matchmaker::Config config{.modes = {{.name = "duel"}},
+                                                   .pass_interval = 10ms};
+    const time_point now = std::chrono::steady_clock::now();
+    const std::chrono::sys_seconds unix_now{1'700'000'000s};
+    matchmaker.emplace(config, key, entropy, mac, *this, now, unix_now);
+    for (std::uint32_t i = 0; i < loop_count; ++i) {
+      shard::Service& service = shards.loops[i]->service;
+      service.accept_tickets(*signers[i], i == 0 ? &*matchmaker : nullptr, now, unix_now);
+      service.matchmaker_on(0);
+    }
+    shards.loops[0]->service.serve_matches(*matchmaker);
+  }
+  bool on_match(const muster::shard::Match& match, time_point) override {
+    const std::uint32_t home = shards.loops[0]->service.home_of(match.shard);
+    return shards.group.make_post()(home, [this, home, id = match.shard](time_point now) {
+      const AnyShard::Config config{.hz = 20, .max_subscribers = 2};
+      auto made = std::make_unique<Shard<Board>>(config, Board{}, now);
+      if (shards.loops[home]->registry.insert(id, std::move(made), now)) ++made_shards;
+    });
+  }
+
+  ShardGroup& shards;
+  SeededEntropy entropy{17};
+  muster::shard::TicketSigner::Key key{std::byte{1}};
+  WeakMac mac;
+  WeakMac macs[loop_count];
+  std::vector<std::unique_ptr<muster::shard::TicketSigner>> signers;
+  std::optional<muster::shard::Matchmaker> matchmaker;
+  std::atomic<int> made_shards = 0;
 };
 
 // The whole answer of a loop to one request.
@@ -270,4 +310,44 @@ TEST_CASE("socket shard loops: inputs by POST and streams of events reach shards
   reader.close();
   shards.stop();
   CHECK(shards.loops[0]->service.stats().connections_given == 1);
+}
+
+TEST_CASE("socket shard loops: players are matched, and meet in a shard of whichever loop",
+          "[shard][match][handover]") {
+  const test::Backend backend = each_backend();
+  std::optional<MatchMaking> matches;  // outlives the services
+  ShardGroup shards{backend};
+  matches.emplace(shards);
+  shards.group.start();
+  Clients clients{backend};
+  const auto fields = [](std::string_view token) {
+    return " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + std::string{token} + "\r\n";
+  };
+  // The first is alone for a while; both ask where the matchmaker is not.
+  const std::string body = R"({"mode":"duel"})";
+  for (int round = 0; round < 8; ++round) {
+    for (const std::string_view token : {"tok-alice", "tok-bob"}) {
+      const std::string answer = answer_of(clients.world, shards, 1,
+                                           "POST /api/match" + fields(token) + "Content-Length: " +
+                                               std::to_string(body.size()) + "\r\n\r\n" + body);
+      CHECK(answer.find("\"status\":\"queued\"") != std::string::npos);
+    }
+    for (const std::string_view token : {"tok-alice", "tok-bob"}) {
+      const std::string answer =
+          answer_of(clients.world, shards, 1, "GET /api/match?wait=8" + fields(token) + "\r\n");
+      const auto value = [&answer](const std::string& name) {
+        const std::size_t at = answer.find("\"" + name + "\":\"");
+        REQUIRE(at != std::string::npos);
+        const std::size_t begin = at + name.size() + 4;
+        return answer.substr(begin, answer.find('"', begin) - begin);
+      };
+      CHECK(value("status") == "matched");
+      clients.join(shards.origin(round % 2), "shard=" + value("shard_id"), value("ticket"));
+    }
+    REQUIRE(clients.run_until_all(
+        [](const Clients::Player& player) { return player.client->tick() >= 1; }));
+  }
+  shards.stop();
+  CHECK(matches->made_shards == 8);
+  CHECK(matches->matchmaker->stats().claimed == 16);
 }

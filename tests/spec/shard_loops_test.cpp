@@ -4,8 +4,12 @@
 #include "support/shard_loops.hpp"
 #include "support/catch.hpp"
 
+#include <muster/memory/network.hpp>
+
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -434,6 +438,46 @@ TEST_CASE("shard loops: a ticket is claimed once, where the matchmaker is", "[sh
   Peer& bob = loops.join(1, shard_query(matches.shard), matches.ticket_of("bob"));
   CHECK(bob.messages() == 1);
   CHECK(loops.loops[matches.home]->registry.find(matches.shard)->subscriber_count() == 2);
+}
+
+TEST_CASE("shard loops: a transport that does not move is closed, and takes no place",
+          "[shard][loops]") {
+  struct Client final : muster::Service {
+    void on_message(Connection&, const Message&, time_point) override { ++messages; }
+    void on_close(Connection&, const CloseInfo& info, time_point) override { code = info.code; }
+    int messages = 0;
+    std::uint16_t code = 0;
+  };
+  memory::Network network{1};
+  SeededEntropy entropy{1};
+  const Placement placement{{7, 11}, 2};
+  Registry registries[2];
+  shard::Service here{{}, registries[0], network.outbox(), entropy};
+  shard::Service there{{}, registries[1], network.outbox(), entropy};
+  const LoopPost post = [&network](std::size_t, const std::function<void(time_point)>& call) {
+    call(network.now());
+    return true;
+  };
+  here.join_loops(placement, 0, {&here, &there}, post);
+  there.join_loops(placement, 1, {&here, &there}, post);
+  std::string id = "a";
+  while (placement.of(as_bytes(id)) != 1) id += "a";
+  const AnyShard::Config config{.hz = 20, .max_subscribers = 1, .guests = named};
+  REQUIRE(registries[1].insert(
+      id, std::make_unique<Shard<test::Recorder>>(config, test::Recorder{}, network.now()),
+      network.now()));
+  const std::string query = shard_query(id, "ann");
+  Client wrong;
+  network.connect(wrong, here, {.query = query});
+  REQUIRE(network.run_until_quiet());
+  CHECK(wrong.code == 1013);
+  CHECK(wrong.messages == 0);
+  Client right;
+  network.connect(right, there, {.query = query});
+  REQUIRE(network.run_until_quiet());
+  CHECK(right.code == 0);
+  CHECK(right.messages == 1);
+  CHECK(registries[1].find(id)->subscriber_count() == 1);
 }
 
 TEST_CASE("shard loops: whatever fails on the way, all places come back", "[shard][loops]") {

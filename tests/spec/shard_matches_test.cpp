@@ -149,8 +149,8 @@ TEST_CASE("shard matches: what is refused, alike on every loop", "[shard][match]
   CHECK(world.post(loop, "admin", R"({"mode":"duel"})").error() == "AUTH_REQUIRED");
   for (const std::string body :
        {"", "{", "7", R"({"mode":7})", R"({"rating":"high"})", R"({"rating":1.5})",
-        R"({"rating":3000000000})", R"({"rating":99999999999999999999})", R"({"party":"bob"})",
-        R"({"party":[1]})"}) {
+        R"({"rating":3000000000})", R"({"rating":18446744073709551615})",
+        R"({"rating":99999999999999999999})", R"({"party":"bob"})", R"({"party":[1]})"}) {
     CAPTURE(body);
     CHECK(world.post(loop, "tok-alice", body).error() == "INVALID_JSON");
   }
