@@ -5,12 +5,9 @@
 #include <muster/outbox.hpp>
 #include <muster/shard/close_code.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,36 +36,6 @@ std::optional<duration> read_wait(std::string_view text) noexcept {
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   const duration wait = std::chrono::seconds{value};
   return wait > longest_wait ? std::nullopt : std::optional{wait};
-}
-
-// Members that are not known are ignored.
-std::optional<MatchWish> read_wish(byte_view body, const std::string& user) {
-  const auto json = nlohmann::json::parse(as_text(body), nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  MatchWish wish;
-  wish.players.push_back(user);
-  if (const auto mode = json.find("mode"); mode != json.end()) {
-    if (!mode->is_string()) return std::nullopt;
-    wish.mode = *mode->get_ptr<const std::string*>();
-  }
-  if (const auto rating = json.find("rating"); rating != json.end()) {
-    constexpr auto most = std::int64_t{std::numeric_limits<std::int32_t>::max()};
-    if (!rating->is_number_integer()) return std::nullopt;
-    const bool is_huge =
-        rating->is_number_unsigned() && rating->get<std::uint64_t>() > std::uint64_t{most};
-    const auto value = rating->get<std::int64_t>();
-    if (is_huge || value < -most || value > most) return std::nullopt;
-    wish.rating = static_cast<std::int32_t>(value);
-  }
-  if (const auto party = json.find("party"); party != json.end()) {
-    if (!party->is_array()) return std::nullopt;
-    for (const auto& player : *party) {
-      if (!player.is_string()) return std::nullopt;
-      const std::string& id = *player.get_ptr<const std::string*>();
-      if (id != user) wish.players.push_back(id);
-    }
-  }
-  return wish;
 }
 
 }  // namespace
@@ -133,7 +100,7 @@ void Service::answer_match(const Question& question, Reply& reply, time_point no
 }
 
 void Service::enqueue(const Question& question, Reply& reply, time_point now) {
-  std::optional<MatchWish> wish = read_wish(question.body, question.identity.user);
+  std::optional<MatchWish> wish = read_match_wish(question.body, question.identity.user);
   if (!wish) {
     reply.refusal = Refusal{ErrorCode::invalid_json};
     return;

@@ -2,11 +2,14 @@
 // What somebody asks for who wants to be matched.
 #pragma once
 
+#include <muster/bytes.hpp>
 #include <muster/shard/authenticator.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muster::shard {
@@ -22,5 +25,11 @@ struct MatchWish {
 /// set the rating if that counts for something. Who is named in a party has not been asked: say yes
 /// only if it has agreed.
 using MatchRule = std::function<bool(const Identity& who, MatchWish& wish)>;
+
+/// Reads `{"mode":"duel","rating":1500,"party":["bob"]}`. What is not said is as in `MatchWish`;
+/// members of other names are ignored.
+/// @param user   who asks
+/// @return       empty if it is no such object
+[[nodiscard]] std::optional<MatchWish> read_match_wish(byte_view body, std::string_view user);
 
 }  // namespace muster::shard
