@@ -27,6 +27,7 @@ struct Service::MatchDesk {
   };
   using Streams = std::map<std::string, ConnectionId, std::less<>>;
 
+  Matchmaker* matchmaker = nullptr;
   MatchRule rule;  // none: everybody alone, with the rating that it says
   std::map<std::string, Waiter, std::less<>> waiters;
   std::set<std::pair<time_point, std::string>> due;  // of those who wait

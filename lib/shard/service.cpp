@@ -94,7 +94,7 @@ Service::Service(const Config& config, Registry& registry, Outbox& outbox, Entro
       alive_(std::make_shared<Service*>(this)) {}
 
 Service::~Service() {
-  if (desk_ != nullptr) matchmaker_->watch({});
+  if (desk_ != nullptr) desk_->matchmaker->watch({});
 }
 
 Service::Arrival* Service::arrival_of(const Connection& connection) noexcept {

@@ -41,8 +41,8 @@ std::optional<duration> read_wait(std::string_view text) noexcept {
 }  // namespace
 
 void Service::serve_matches(Matchmaker& matchmaker, MatchRule rule) {
-  matchmaker_ = &matchmaker;
   desk_ = std::make_unique<MatchDesk>();
+  desk_->matchmaker = &matchmaker;
   desk_->rule = std::move(rule);
   matchmaker.watch([desk = desk_.get()](std::string_view player) {
     if (desk->waiters.contains(player) || desk->streams.contains(player)) {
@@ -94,9 +94,9 @@ void Service::answer_match(const Question& question, Reply& reply, time_point no
   } else if (question.what == What::queue) {
     enqueue(question, reply, now);
   } else if (question.what == What::unqueue) {
-    matchmaker_->dequeue(user, now);
+    desk_->matchmaker->dequeue(user, now);
   }
-  if (!reply.refusal) reply.body = to_json(matchmaker_->status(user, now));
+  if (!reply.refusal) reply.body = to_json(desk_->matchmaker->status(user, now));
 }
 
 void Service::enqueue(const Question& question, Reply& reply, time_point now) {
@@ -112,8 +112,8 @@ void Service::enqueue(const Question& question, Reply& reply, time_point now) {
     return;
   }
   const std::vector<std::string_view> players(wish->players.begin(), wish->players.end());
-  const std::error_code error =
-      matchmaker_->enqueue({.mode = wish->mode, .players = players, .rating = wish->rating}, now);
+  const std::error_code error = desk_->matchmaker->enqueue(
+      {.mode = wish->mode, .players = players, .rating = wish->rating}, now);
   if (!error) return;
   ErrorCode code = ErrorCode::bad_party;
   if (error == errc::not_found) code = ErrorCode::mode_not_found;
@@ -128,7 +128,7 @@ bool Service::keep_waiting(std::uint64_t id, const Question& question, std::uint
   if (question.wait == duration{0} || desk_ == nullptr || is_draining_ || user.empty()) {
     return false;
   }
-  if (matchmaker_->status(user, now).state != MatchStatus::State::queued) return false;
+  if (desk_->matchmaker->status(user, now).state != MatchStatus::State::queued) return false;
   end_wait(user, now);  // an earlier one of the same player
   const time_point until = now + question.wait;
   desk_->waiters.emplace(user, MatchDesk::Waiter{id, from, until});
@@ -145,14 +145,14 @@ void Service::end_wait(const std::string& player, time_point now) {
   if (is_draining_) {
     reply.refusal = Refusal{ErrorCode::draining};
   } else {
-    reply.body = to_json(matchmaker_->status(player, now));
+    reply.body = to_json(desk_->matchmaker->status(player, now));
   }
   send_reply(id, reply, from, now);
 }
 
 void Service::advance_matches(time_point now) {
   if (desk_ == nullptr || is_draining_) return;
-  matchmaker_->advance(now);
+  desk_->matchmaker->advance(now);
   while (!desk_->due.empty() && desk_->due.begin()->first <= now) {
     end_wait(std::string{desk_->due.begin()->second}, now);
   }
@@ -169,7 +169,7 @@ void Service::advance_matches(time_point now) {
 time_point Service::next_match() const noexcept {
   if (desk_ == nullptr || is_draining_) return no_deadline;
   if (!desk_->changed.empty()) return time_point::min();
-  const time_point next = matchmaker_->next_deadline();
+  const time_point next = desk_->matchmaker->next_deadline();
   return desk_->due.empty() ? next : std::min(next, desk_->due.begin()->first);
 }
 
@@ -212,7 +212,7 @@ void Service::forget_watcher(Connection& connection) {
 }
 
 void Service::send_status(Connection& connection, const std::string& player, time_point now) {
-  const std::string event = "data: " + to_json(matchmaker_->status(player, now)) + "\n\n";
+  const std::string event = "data: " + to_json(desk_->matchmaker->status(player, now)) + "\n\n";
   connection.send({as_bytes(event), MessageKind::text}, Delivery::latest(status_slot));
 }
 

@@ -96,7 +96,7 @@ class Service final : public muster::Service {
                       std::chrono::sys_seconds unix_now) noexcept;
 
   /// Answers what accounts ask below /api/match (docs/protocol/shard.md) about a matchmaker, which
-  /// is advanced with this service from now on.
+  /// is advanced with this service from now on. To be let in, its tickets need `accept_tickets`.
   /// @param matchmaker   must outlive the service; nobody else may `watch` it
   /// @param rule         who may queue for what; empty: everybody alone, with the rating that it
   /// says
@@ -155,13 +155,13 @@ class Service final : public muster::Service {
   struct Reply;
   struct Ask;
   struct Arrival;
+  struct Passenger;
+  struct MatchDesk;
 
   // A connection's context is its subscription; or its `Arrival` with the first bit, until it has
   // opened; or, with the second, who a stream of matches is for.
   static constexpr std::uintptr_t arrival_bit = 1;
   static constexpr std::uintptr_t watcher_bit = 2;
-  struct Passenger;
-  struct MatchDesk;
 
   [[nodiscard]] static Arrival* arrival_of(const Connection& connection) noexcept;
   [[nodiscard]] static Subscription* subscription_of(const Connection& connection) noexcept;
