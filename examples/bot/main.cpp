@@ -24,11 +24,10 @@ namespace {
 std::unique_ptr<bot_program::Bot> make_bot(const bot_program::Options& options,
                                            muster::asio::Loop& loop, muster::Dialer& dialer,
                                            muster::Entropy& entropy) {
-  const auto done = [&context = loop.context()] { context.stop(); };
-  if (options.shard.empty()) {
-    return std::make_unique<bot_program::RelayBot>(options, loop, dialer, entropy, done);
-  }
-  return std::make_unique<bot_program::ShardBot>(options, loop, dialer, entropy, done);
+  const bot_program::Surroundings around{&loop, &dialer, &entropy,
+                                         [&context = loop.context()] { context.stop(); }};
+  if (options.shard.empty()) return std::make_unique<bot_program::RelayBot>(options, around);
+  return std::make_unique<bot_program::ShardBot>(options, around);
 }
 
 int run(const bot_program::Options& options) {

@@ -25,16 +25,8 @@ constexpr duration connect_limit = 15s;  // for everybody together, plus 1 ms fo
 constexpr duration settle_limit = 2s;    // without anything arriving
 constexpr duration settle_step = 5ms;
 constexpr duration leave_limit = 5s;
-constexpr duration line_interval = 1s;
 constexpr std::size_t most_dialling = 100;  // at the same time: a listener's backlog is finite
 constexpr int most_news = 5;
-
-std::uint64_t clock_ns() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds{since}.count());
-}
-
-double seconds(duration span) { return std::chrono::duration<double>{span}.count(); }
 
 // What a payload says. In this machine's byte order: both ends are this process.
 struct Stamp {
@@ -188,8 +180,8 @@ class RelayBot::Table final : public relay::Host::Handler {
       : number(its_number),
         name(its_name),
         bot_(&bot),
-        host_(member_config(bot.options_, its_name), *bot.dialer_, bot.loop_->outbox(),
-              *bot.entropy_, *this) {
+        host_(member_config(bot.options_, its_name), bot.dialer(), bot.loop().outbox(),
+              bot.entropy(), *this) {
     for (std::uint32_t i = 1; i <= bot.options_.players; ++i) {
       seats.push_back(std::make_unique<Seat>(bot, *this, i));
     }
@@ -271,8 +263,8 @@ RelayBot::Seat::Seat(RelayBot& bot, Table& table, std::uint32_t number)
       room_(table.number),
       number_(number),
       room_name_(table.name),
-      player_(member_config(bot.options_, table.name), *bot.dialer_, bot.loop_->outbox(),
-              *bot.entropy_, *this) {
+      player_(member_config(bot.options_, table.name), bot.dialer(), bot.loop().outbox(),
+              bot.entropy(), *this) {
   at_host.restart(0, bot.tally_.to_host);
 }
 
@@ -282,14 +274,8 @@ void RelayBot::Seat::on_end(relay::Parting parting, std::string_view text, time_
   bot_->gone(now);
 }
 
-RelayBot::RelayBot(const Options& options, muster::asio::Loop& loop, muster::Dialer& dialer,
-                   muster::Entropy& entropy, std::function<void()> done)
-    : options_(options),
-      loop_(&loop),
-      dialer_(&dialer),
-      entropy_(&entropy),
-      done_(std::move(done)),
-      screen_(options.json) {
+RelayBot::RelayBot(const Options& options, Surroundings around)
+    : Bot(std::move(around), options.json), options_(options) {
   for (std::uint32_t i = 1; i <= options_.rooms; ++i) {
     const std::string name =
         options_.rooms == 1 ? options_.room : options_.room + "-" + std::to_string(i);
@@ -303,13 +289,13 @@ void RelayBot::start() {
   const time_point now = std::chrono::steady_clock::now();
   const std::size_t members = std::size_t{options_.rooms} * (options_.players + 1);
   phase_deadline_ = now + connect_limit + 1ms * members;
-  next_line_ = now + line_interval;
+  begin_lines(now);
   for (const auto& table : tables_) {
-    loop_->add(table->host());
+    loop().add(table->host());
     table->host().start(now);
     ++present_;
   }
-  loop_->add(*this);
+  loop().add(*this);
 }
 
 void RelayBot::fill_places(time_point now) {
@@ -318,7 +304,7 @@ void RelayBot::fill_places(time_point now) {
     waiting_.pop_front();
     ++dialling_;
     ++present_;
-    loop_->add(seat.player());
+    loop().add(seat.player());
     seat.player().start(now);
   }
 }
@@ -334,8 +320,8 @@ void RelayBot::place_taken(time_point now) {
 
 void RelayBot::begin_play(time_point now) {
   phase_ = Phase::playing;
-  play_start_ = line_start_ = now;
-  next_line_ = now + line_interval;
+  play_start_ = now;
+  begin_lines(now);
   phase_deadline_ = muster::no_deadline;
   if (options_.duration_seconds > 0) {
     phase_deadline_ = now + std::chrono::duration_cast<duration>(
@@ -377,32 +363,28 @@ void RelayBot::take_turns(time_point now) {
   }
 }
 
-void RelayBot::show_line(time_point now) {
+void RelayBot::show_line(time_point now, double line_seconds) {
   if (phase_ == Phase::connecting) {
-    screen_.live("connecting: " + std::to_string(ready_) + " of " +
-                 std::to_string(std::size_t{options_.rooms} * options_.players) +
-                 " players are there");
+    screen().live("connecting: " + std::to_string(ready_) + " of " +
+                  std::to_string(std::size_t{options_.rooms} * options_.players) +
+                  " players are there");
   } else if (phase_ == Phase::playing) {
-    screen_.live(live_line(tally_, seconds(now - play_start_), seconds(now - line_start_)));
+    screen().live(live_line(tally_, seconds(now - play_start_), line_seconds));
   }
-  line_start_ = now;
-  next_line_ += line_interval;
-  if (next_line_ <= now) next_line_ = now + line_interval;
 }
 
 void RelayBot::advance(time_point now) {
+  if (is_over()) return;
   if (phase_ == Phase::playing) take_turns(now);
-  if (next_line_ <= now) show_line(now);
+  show_due_line(now);
   switch (phase_) {
     case Phase::connecting:
-      if (problem_.empty() && phase_deadline_ <= now) {
-        problem_ = "not all players found their place in time";
-      }
-      if (problem_.empty() && stop_wanted_) problem_ = "stopped before all players were there";
-      if (!problem_.empty()) begin_leaving(now);
+      if (phase_deadline_ <= now) note_problem("not all players found their place in time");
+      if (stop_wanted_) note_problem("stopped before all players were there");
+      if (has_problem()) begin_leaving(now);
       return;
     case Phase::playing:
-      if (stop_wanted_ || !problem_.empty() || phase_deadline_ <= now) begin_settling(now);
+      if (stop_wanted_ || has_problem() || phase_deadline_ <= now) begin_settling(now);
       return;
     case Phase::settling:
       settle(now);
@@ -410,15 +392,13 @@ void RelayBot::advance(time_point now) {
     case Phase::leaving:
       if (phase_deadline_ <= now) end();
       return;
-    case Phase::over:
-      return;
   }
 }
 
 time_point RelayBot::next_deadline() const noexcept {
-  if (phase_ == Phase::over) return muster::no_deadline;
-  if (phase_ <= Phase::playing && (stop_wanted_ || !problem_.empty())) return time_point::min();
-  const time_point next = std::min(phase_deadline_, next_line_);
+  if (is_over()) return muster::no_deadline;
+  if (phase_ <= Phase::playing && (stop_wanted_ || has_problem())) return time_point::min();
+  const time_point next = std::min(phase_deadline_, next_line());
   if (phase_ != Phase::playing || turns_.empty()) return next;
   return std::min(next, turns_.top().at);
 }
@@ -440,7 +420,7 @@ void RelayBot::begin_settling(time_point now) {
   play_end_ = now;
   settled_ = under_way();
   last_arrival_ = now;
-  next_line_ = muster::no_deadline;
+  end_lines();
   phase_deadline_ = now + settle_step;
 }
 
@@ -463,7 +443,7 @@ void RelayBot::begin_leaving(time_point now) {
     }
   }
   phase_ = Phase::leaving;
-  next_line_ = muster::no_deadline;
+  end_lines();
   phase_deadline_ = now + leave_limit;
   waiting_.clear();
   for (const auto& table : tables_) {
@@ -486,12 +466,6 @@ void RelayBot::gone(time_point) {
   if (present_ == 0 && phase_ == Phase::leaving) end();
 }
 
-void RelayBot::end() noexcept {
-  if (phase_ == Phase::over) return;
-  phase_ = Phase::over;
-  done_();
-}
-
 void RelayBot::broke_off(const std::string& who, std::string_view parting, std::string_view text) {
   if (phase_ == Phase::leaving) return;
   ++tally_.departures;
@@ -503,8 +477,8 @@ void RelayBot::broke_off(const std::string& who, std::string_view parting, std::
 
 void RelayBot::ended_early(const std::string& who, std::string_view parting,
                            std::string_view text) {
-  if (phase_ >= Phase::leaving || !problem_.empty()) return;
-  problem_ = who + " is out (" + std::string{parting} + "): " + std::string{text};
+  if (phase_ >= Phase::leaving) return;
+  note_problem(who + " is out (" + std::string{parting} + "): " + std::string{text});
 }
 
 int RelayBot::finish() {
@@ -514,12 +488,12 @@ int RelayBot::finish() {
   const Plan plan{options_.rooms, options_.players, options_.size};
   const double span = seconds(play_end_ - play_start_);
   if (options_.json) {
-    screen_.print(json_line(tally_, plan, span) + "\n");
+    screen().print(json_line(tally_, plan, span) + "\n");
   } else if (has_played) {
-    screen_.print(summary(tally_, plan, span));
+    screen().print(summary(tally_, plan, span));
   }
-  if (!problem_.empty()) std::fprintf(stderr, "muster-bot: %s\n", problem_.c_str());
-  return has_played && problem_.empty() && tally_.is_clean() ? 0 : 1;
+  print_problem();
+  return has_played && !has_problem() && tally_.is_clean() ? 0 : 1;
 }
 
 }  // namespace bot_program

@@ -6,9 +6,6 @@
 #include "options.hpp"
 #include "report.hpp"
 
-#include <muster/asio/loop.hpp>
-#include <muster/dialer.hpp>
-#include <muster/entropy.hpp>
 #include <muster/time.hpp>
 
 #include <cstddef>
@@ -30,12 +27,9 @@ inline constexpr std::uint32_t max_payload_size = 32 * 1024;  ///< bytes
 ///
 /// Both ends of every path are in this process, so that one clock measures it and every payload can
 /// be compared with what was sent.
-/// @threads the loop's thread
 class RelayBot final : public Bot {
  public:
-  /// @param done   called once, when everybody has left
-  RelayBot(const Options& options, muster::asio::Loop& loop, muster::Dialer& dialer,
-           muster::Entropy& entropy, std::function<void()> done);
+  RelayBot(const Options& options, Surroundings around);
 
   /// The dialer must be gone, so that no connection knows a member any more.
   ~RelayBot() override;
@@ -46,7 +40,6 @@ class RelayBot final : public Bot {
   /// 0: every payload arrived once, whole and in order.
   [[nodiscard]] int finish() override;
 
-  void on_message(muster::Connection&, const muster::Message&, muster::time_point) override {}
   void advance(muster::time_point now) override;
   [[nodiscard]] muster::time_point next_deadline() const noexcept override;
 
@@ -54,7 +47,7 @@ class RelayBot final : public Bot {
   class Table;  // a room: its host and its seats
   class Seat;   // a player
 
-  enum class Phase : std::uint8_t { connecting, playing, settling, leaving, over };
+  enum class Phase : std::uint8_t { connecting, playing, settling, leaving };
 
   // When a host or a player sends next.
   struct Turn {
@@ -69,26 +62,19 @@ class RelayBot final : public Bot {
   void place_taken(muster::time_point now);
   void begin_play(muster::time_point now);
   void take_turns(muster::time_point now);
-  void show_line(muster::time_point now);
+  void show_line(muster::time_point now, double line_seconds) override;
   void begin_settling(muster::time_point now);
   void settle(muster::time_point now);
   void begin_leaving(muster::time_point now);
   void gone(muster::time_point now);
-  void end() noexcept;
   void broke_off(const std::string& who, std::string_view parting, std::string_view text);
   void ended_early(const std::string& who, std::string_view parting, std::string_view text);
   [[nodiscard]] std::uint64_t under_way() const noexcept;
 
   Options options_;
-  muster::asio::Loop* loop_;
-  muster::Dialer* dialer_;
-  muster::Entropy* entropy_;
-  std::function<void()> done_;
-  Screen screen_;
   Tally tally_;
   Phase phase_ = Phase::connecting;
   bool stop_wanted_ = false;
-  std::string problem_;  // why the run ended before its time
   std::vector<std::unique_ptr<Table>> tables_;
   std::deque<Seat*> waiting_;  // their room is there, and they have not dialled
   std::size_t dialling_ = 0;
@@ -100,8 +86,6 @@ class RelayBot final : public Bot {
   int news_told_ = 0;
   std::string last_news_;
   muster::time_point phase_deadline_ = muster::no_deadline;
-  muster::time_point next_line_ = muster::no_deadline;
-  muster::time_point line_start_{};
   muster::time_point play_start_{};
   muster::time_point play_end_{};
 };

@@ -25,17 +25,9 @@ namespace v2 = muster::shard::v2;
 
 constexpr duration connect_limit = 15s;  // for everybody together, plus 1 ms for each
 constexpr duration leave_limit = 5s;
-constexpr duration line_interval = 1s;
 constexpr std::uint64_t clock_interval_ns = 500'000'000;
 constexpr std::size_t most_dialling = 100;      // at the same time: a listener's backlog is finite
 constexpr std::size_t remembered_ticks = 1024;  // what a delta may be based on
-
-std::uint64_t clock_ns() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds{since}.count());
-}
-
-double seconds(duration span) { return std::chrono::duration<double>{span}.count(); }
 
 // A picture of the arena: cell:u8, bodies:u16 of 11 bytes each, shots:u16 of 8 bytes each.
 bool is_picture(byte_view payload) noexcept {
@@ -88,13 +80,13 @@ class ShardBot::Seat final : public muster::Service {
 
   void dial() {
     const std::string sid = "&sid=bot-" + std::to_string(number_);
-    id_ = bot_->dialer_->dial({.url = bot_->options_.shard + sid + "&v=2&format=binary"}, *this);
+    id_ = bot_->dialer().dial({.url = bot_->options_.shard + sid + "&v=2&format=binary"}, *this);
   }
 
   void leave() {
     if (connection_ != nullptr) {
       connection_->close(muster::CloseReason::finished);
-    } else if (auto* const dialling = bot_->loop_->outbox().find(id_)) {
+    } else if (auto* const dialling = bot_->loop().outbox().find(id_)) {
       dialling->close(muster::CloseReason::finished);
     }
   }
@@ -103,7 +95,7 @@ class ShardBot::Seat final : public muster::Service {
     if (connection_ == nullptr || !has_snapshot_) return;
     // x:i8 y:i8 aim:u16 buttons:u8
     if (sent_ % 16 == 0) {
-      const std::uint64_t dice = bot_->entropy_->next_u64();
+      const std::uint64_t dice = bot_->entropy().next_u64();
       for (std::size_t i = 0; i < 4; ++i) input_[i] = static_cast<std::byte>(dice >> (8 * i));
       input_[4] = static_cast<std::byte>(dice >> 40U & 1U);
     }
@@ -252,14 +244,8 @@ class ShardBot::Seat final : public muster::Service {
   std::vector<std::byte> words_;
 };
 
-ShardBot::ShardBot(const Options& options, muster::asio::Loop& loop, muster::Dialer& dialer,
-                   muster::Entropy& entropy, std::function<void()> done)
-    : options_(options),
-      loop_(&loop),
-      dialer_(&dialer),
-      entropy_(&entropy),
-      done_(std::move(done)),
-      screen_(options.json) {
+ShardBot::ShardBot(const Options& options, Surroundings around)
+    : Bot(std::move(around), options.json), options_(options) {
   for (std::uint32_t i = 1; i <= options_.players; ++i) {
     seats_.push_back(std::make_unique<Seat>(*this, i));
   }
@@ -270,9 +256,9 @@ ShardBot::~ShardBot() = default;
 void ShardBot::start() {
   const time_point now = std::chrono::steady_clock::now();
   phase_deadline_ = now + connect_limit + 1ms * seats_.size();
-  next_line_ = now + line_interval;
+  begin_lines(now);
   fill_places();
-  loop_->add(*this);
+  loop().add(*this);
 }
 
 void ShardBot::fill_places() {
@@ -291,8 +277,8 @@ void ShardBot::place_taken(time_point now) {
 
 void ShardBot::begin_play(time_point now) {
   phase_ = Phase::playing;
-  play_start_ = line_start_ = now;
-  next_line_ = now + line_interval;
+  play_start_ = now;
+  begin_lines(now);
   phase_deadline_ = muster::no_deadline;
   if (options_.duration_seconds > 0) {
     phase_deadline_ = now + std::chrono::duration_cast<duration>(
@@ -323,43 +309,38 @@ void ShardBot::take_turns(time_point now) {
   }
 }
 
-void ShardBot::show_line(time_point now) {
+void ShardBot::show_line(time_point now, double line_seconds) {
   if (phase_ == Phase::connecting) {
-    screen_.live("connecting: " + std::to_string(ready_) + " of " + std::to_string(seats_.size()) +
-                 " players are there");
+    screen().live("connecting: " + std::to_string(ready_) + " of " + std::to_string(seats_.size()) +
+                  " players are there");
   } else if (phase_ == Phase::playing) {
-    screen_.live(live_line(tally_, seconds(now - play_start_), seconds(now - line_start_)));
+    screen().live(live_line(tally_, seconds(now - play_start_), line_seconds));
   }
-  line_start_ = now;
-  next_line_ = std::max(next_line_ + line_interval, now);
 }
 
 void ShardBot::advance(time_point now) {
+  if (is_over()) return;
   if (phase_ == Phase::playing) take_turns(now);
-  if (next_line_ <= now) show_line(now);
+  show_due_line(now);
   switch (phase_) {
     case Phase::connecting:
-      if (problem_.empty() && phase_deadline_ <= now) {
-        problem_ = "not all players found their place in time";
-      }
-      if (problem_.empty() && stop_wanted_) problem_ = "stopped before all players were there";
-      if (!problem_.empty()) begin_leaving(now);
+      if (phase_deadline_ <= now) note_problem("not all players found their place in time");
+      if (stop_wanted_) note_problem("stopped before all players were there");
+      if (has_problem()) begin_leaving(now);
       return;
     case Phase::playing:
-      if (stop_wanted_ || !problem_.empty() || phase_deadline_ <= now) begin_leaving(now);
+      if (stop_wanted_ || has_problem() || phase_deadline_ <= now) begin_leaving(now);
       return;
     case Phase::leaving:
       if (phase_deadline_ <= now) end();
-      return;
-    case Phase::over:
       return;
   }
 }
 
 time_point ShardBot::next_deadline() const noexcept {
-  if (phase_ == Phase::over) return muster::no_deadline;
-  if (phase_ <= Phase::playing && (stop_wanted_ || !problem_.empty())) return time_point::min();
-  const time_point next = std::min(phase_deadline_, next_line_);
+  if (is_over()) return muster::no_deadline;
+  if (phase_ <= Phase::playing && (stop_wanted_ || has_problem())) return time_point::min();
+  const time_point next = std::min(phase_deadline_, next_line());
   if (phase_ != Phase::playing || turns_.empty()) return next;
   return std::min(next, turns_.top().at);
 }
@@ -367,7 +348,7 @@ time_point ShardBot::next_deadline() const noexcept {
 void ShardBot::begin_leaving(time_point now) {
   if (phase_ == Phase::playing) play_end_ = now;
   phase_ = Phase::leaving;
-  next_line_ = muster::no_deadline;
+  end_lines();
   phase_deadline_ = now + leave_limit;
   for (std::size_t i = 0; i < dialled_; ++i) seats_[i]->leave();
   if (present_ == 0) end();
@@ -380,15 +361,8 @@ void ShardBot::gone(const Seat& seat, const muster::CloseInfo& info) {
     return;
   }
   ++tally_.breaks;
-  if (!problem_.empty()) return;
-  problem_ = seat.name() + " is out (" + std::string{to_string(info.reason)} + " " +
-             std::to_string(info.code) + "): " + std::string{info.text};
-}
-
-void ShardBot::end() noexcept {
-  if (phase_ == Phase::over) return;
-  phase_ = Phase::over;
-  done_();
+  note_problem(seat.name() + " is out (" + std::string{to_string(info.reason)} + " " +
+               std::to_string(info.code) + "): " + std::string{info.text});
 }
 
 int ShardBot::finish() {
@@ -396,12 +370,12 @@ int ShardBot::finish() {
   tally_.fold();
   const double span = seconds(play_end_ - play_start_);
   if (options_.json) {
-    screen_.print(json_line(tally_, options_.players, hz_, span) + "\n");
+    screen().print(json_line(tally_, options_.players, hz_, span) + "\n");
   } else if (has_played) {
-    screen_.print(summary(tally_, options_.players, hz_, span));
+    screen().print(summary(tally_, options_.players, hz_, span));
   }
-  if (!problem_.empty()) std::fprintf(stderr, "muster-bot: %s\n", problem_.c_str());
-  return has_played && problem_.empty() && tally_.is_clean() ? 0 : 1;
+  print_problem();
+  return has_played && !has_problem() && tally_.is_clean() ? 0 : 1;
 }
 
 }  // namespace bot_program

@@ -6,9 +6,6 @@
 #include "options.hpp"
 #include "shard_report.hpp"
 
-#include <muster/asio/loop.hpp>
-#include <muster/dialer.hpp>
-#include <muster/entropy.hpp>
 #include <muster/time.hpp>
 
 #include <cstddef>
@@ -52,9 +49,7 @@ class SnapshotAge {
 /// based on is there, and that pictures have the length that they say.
 class ShardBot final : public Bot {
  public:
-  /// @param done   called once, when everybody has left
-  ShardBot(const Options& options, muster::asio::Loop& loop, muster::Dialer& dialer,
-           muster::Entropy& entropy, std::function<void()> done);
+  ShardBot(const Options& options, Surroundings around);
 
   /// The dialer must be gone, so that no connection knows a player any more.
   ~ShardBot() override;
@@ -63,14 +58,13 @@ class ShardBot final : public Bot {
   void stop() noexcept override { stop_wanted_ = true; }
   [[nodiscard]] int finish() override;
 
-  void on_message(muster::Connection&, const muster::Message&, muster::time_point) override {}
   void advance(muster::time_point now) override;
   [[nodiscard]] muster::time_point next_deadline() const noexcept override;
 
  private:
   class Seat;  // one subscriber
 
-  enum class Phase : std::uint8_t { connecting, playing, leaving, over };
+  enum class Phase : std::uint8_t { connecting, playing, leaving };
 
   struct Turn {
     muster::time_point at;
@@ -82,31 +76,22 @@ class ShardBot final : public Bot {
   void place_taken(muster::time_point now);
   void begin_play(muster::time_point now);
   void take_turns(muster::time_point now);
-  void show_line(muster::time_point now);
+  void show_line(muster::time_point now, double line_seconds) override;
   void begin_leaving(muster::time_point now);
   void gone(const Seat& seat, const muster::CloseInfo& info);
-  void end() noexcept;
 
   Options options_;
-  muster::asio::Loop* loop_;
-  muster::Dialer* dialer_;
-  muster::Entropy* entropy_;
-  std::function<void()> done_;
-  Screen screen_;
   ShardTally tally_;
   SnapshotAge age_;
   double hz_ = 0;
   Phase phase_ = Phase::connecting;
   bool stop_wanted_ = false;
-  std::string problem_;  // why the run ended before its time
   std::vector<std::unique_ptr<Seat>> seats_;
   std::size_t dialled_ = 0;
   std::size_t ready_ = 0;    // those who have a snapshot
   std::size_t present_ = 0;  // those who have not ended
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
   muster::time_point phase_deadline_ = muster::no_deadline;
-  muster::time_point next_line_ = muster::no_deadline;
-  muster::time_point line_start_{};
   muster::time_point play_start_{};
   muster::time_point play_end_{};
 };
