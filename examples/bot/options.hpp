@@ -2,6 +2,9 @@
 // What muster-bot can be told by its command line.
 #pragma once
 
+#include "secret_file.hpp"
+#include "strategy.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,8 +13,21 @@
 
 namespace bot_program {
 
+/// What is said with --lobby.
+struct LobbyOptions {
+  LobbySources sources{};
+  Strategy strategy = Strategy::tag;
+  std::string game{};  ///< the type of game that gateways are told; empty: none, which means poker
+  std::optional<std::uint32_t> max_matches{};  ///< of each bot, from 1; nothing: no bound
+  std::uint32_t concurrency = 16;              ///< matches of each bot at once; 0: no bound
+  std::optional<std::uint64_t> seed{};         ///< of the strategies; nothing: a random one
+  bool safe_mode = true;
+  bool json_log = false;
+};
+
 struct Options {
-  std::string shard{};  ///< empty: play against the relay
+  std::optional<LobbyOptions> lobby{};  ///< nothing: play in a shard or against a relay
+  std::string shard{};                  ///< empty: play against the relay
   std::string relay = "ws://127.0.0.1:8080/ws";
   std::string game = "demo";
   std::string room = "bot";

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdarg>
+#include <cstdio>
 
 #include <unistd.h>
 
@@ -208,18 +209,39 @@ std::string json_line(const Tally& tally, const Plan& plan, double seconds) {
 Screen::Screen(bool is_quiet) noexcept
     : is_quiet_(is_quiet), is_terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
-void Screen::live(std::string_view line) {
+void Screen::live(std::string_view text) {
   if (is_quiet_) return;
-  // ESC [ K erases what a longer line left behind.
-  std::fprintf(stdout, is_terminal_ ? "\r%.*s\x1b[K" : "%.*s\n", static_cast<int>(line.size()),
-               line.data());
+  std::string out;
+  if (is_terminal_) {
+    out = "\r";
+    if (live_breaks_ > 0) out += "\x1b[" + std::to_string(live_breaks_) + "A";
+    live_breaks_ = std::count(text.begin(), text.end(), '\n');
+    has_live_text_ = true;
+  }
+  while (true) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += text.substr(0, end);
+    // ESC [ K erases what a longer line left behind, ESC [ J what a longer table did.
+    if (is_terminal_) out += "\x1b[K";
+    if (end == text.size()) break;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+  out += is_terminal_ ? "\x1b[J" : "\n";
+  std::fwrite(out.data(), 1, out.size(), stdout);
   std::fflush(stdout);
-  has_live_line_ = is_terminal_;
+}
+
+void Screen::settle() {
+  if (!has_live_text_) return;
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+  has_live_text_ = false;
+  live_breaks_ = 0;
 }
 
 void Screen::print(std::string_view text) {
-  if (has_live_line_) std::fputc('\n', stdout);
-  has_live_line_ = false;
+  settle();
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
 }

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <set>
 #include <string>
 #include <string_view>
@@ -116,17 +115,24 @@ struct Plan {
 /// The same as one line of JSON, without a line break.
 [[nodiscard]] std::string json_line(const Tally& tally, const Plan& plan, double seconds);
 
-/// Writes lines; on a terminal a live line takes the place of the one before.
+/// Writes lines; on a terminal what is live takes the place of what was before.
 class Screen {
  public:
   explicit Screen(bool is_quiet) noexcept;
-  void live(std::string_view line);
+  [[nodiscard]] bool is_terminal() const noexcept { return is_terminal_; }
+
+  /// @param text   one line or several, the last without a line break
+  void live(std::string_view text);
   void print(std::string_view text);
+
+  /// What is live remains where it is, and is not written over.
+  void settle();
 
  private:
   bool is_quiet_;
   bool is_terminal_;
-  bool has_live_line_ = false;
+  bool has_live_text_ = false;
+  std::ptrdiff_t live_breaks_ = 0;  // lines that the cursor is below the first
 };
 
 }  // namespace bot_program
