@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Two bots of the published Python SDK play a match of hold'em to its end on muster-lobby.
+
+    lobby_sdk.py BUILD_DIRECTORY MUSTER_LOBBY
+
+The SDK is installed from PyPI, in a virtual environment in the build directory, and is used as it
+is: its own command line, with `--env local`, which means port 8001.
+"""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+from relay_process import Server, skip
+
+PACKAGE = "chipzen-bot==0.6.0"
+PORT = 8001
+HERE = pathlib.Path(__file__).parent
+
+
+def install(folder):
+    """The SDK's program; skips where PyPI, or what it takes to use it, is not there."""
+    program = folder / "bin" / "chipzen"
+    marker = folder / "installed"
+    if marker.exists() and marker.read_text() == PACKAGE:
+        return program
+    if sys.version_info < (3, 10):
+        skip("the SDK needs Python 3.10")
+    shutil.rmtree(folder, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-m", "venv", str(folder)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if made.returncode != 0:
+        skip("this Python makes no virtual environments")
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install",
+           "--quiet", "--retries", "1", "--timeout", "15", PACKAGE]
+    fetched = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             timeout=240)
+    if fetched.returncode != 0:
+        skip("PyPI does not give the SDK: " + fetched.stdout.strip().splitlines()[-1])
+    marker.write_text(PACKAGE)
+    return program
+
+
+def port_is_free():
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return False
+    return True
+
+
+def main():
+    build, program = sys.argv[1:]
+    chipzen = install(pathlib.Path(build) / "chipzen-bot")
+    if not port_is_free():
+        skip(f"port {PORT} is taken")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        tokens, results = folder / "tokens", folder / "results.sqlite"
+        with Server("muster-lobby", program, "--open-accounts", "2", "--tokens", str(tokens),
+                    "--results", str(results), "--tournament", "elimination", "--bots", "2",
+                    "--until-over", "--stack", "300", "--hands-per-level", "5",
+                    "--result-delay", "20", "--frames-per-second", "64", port=PORT) as lobby:
+            assert lobby.line() == "elimination of 2 bots"
+            assert lobby.line() == f"tokens: {tokens}"
+            assert tokens.stat().st_mode & 0o777 == 0o600
+            accounts = [line.split(" ") for line in tokens.read_text().splitlines()]
+            assert len(accounts) == 2
+            bots, reports = [], []
+            for bot_id, token, bot_name in accounts:
+                reports.append(folder / (bot_name + ".json"))
+                bots.append(subprocess.Popen(
+                    [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env",
+                     "local", "--bot-id", bot_id, "--token", token, "--max-matches", "1",
+                     "--no-safe-mode"],
+                    cwd=folder, env=dict(os.environ, BOT_REPORT=str(reports[-1]), HOME=str(folder)),
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+            outputs = []
+            try:
+                for bot in bots:
+                    outputs.append(bot.communicate(timeout=150)[0])
+            finally:
+                for bot in bots:
+                    bot.kill()
+            for bot, output in zip(bots, outputs):
+                assert bot.returncode == 0, output
+            header = lobby.line(30)
+            assert header.split() == ["place", "name", "wins", "draws", "losses", "net", "elo"], header
+            table = [lobby.line() for _ in range(2)]
+            assert lobby.wait() == 0
+        print("\n".join(table))
+
+        # Both saw the same match, to its end, and nothing was done for them.
+        ends = [json.loads(report.read_text()) for report in reports]
+        for end in ends:
+            assert end["end"]["reason"] == "complete", end
+            assert end["end"]["terminal_status"] == "completed"
+            assert end["seen"]["starts"] == 1
+            assert end["seen"]["hands"] == end["end"]["total_hands_played"] >= 1
+            assert end["seen"]["decisions"] == end["seen"]["cards"] >= 1
+            for seat in end["end"]["results"]:
+                assert seat["bot_errors"] == [], seat
+            assert sum(seat["net_chips"] for seat in end["end"]["results"]) == 0
+            assert sorted(seat["final_stack"] for seat in end["end"]["results"]) == [0, 600]
+        assert ends[0]["end"]["results"] == ends[1]["end"]["results"]
+        decisions = sum(end["seen"]["decisions"] for end in ends)
+        assert all(end["seen"]["results"] == decisions for end in ends), ends
+        assert [row.split()[2] for row in table] == ["1", "0"], table
+
+        # It was kept, and can be played again.
+        database = sqlite3.connect(results)
+        matches = database.execute("SELECT id, status FROM matches").fetchall()
+        database.close()
+        assert len(matches) == 1 and matches[0][1] == "completed", matches
+        again = subprocess.run([program, "--results", str(results), "--replay", matches[0][0]],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+        assert again.returncode == 0, again.stderr
+        frames = [line.split(" ", 1) for line in again.stdout.splitlines()]
+        assert sum('"turn_request"' in frame for _, frame in frames) == decisions
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
