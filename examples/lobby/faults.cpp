@@ -137,7 +137,8 @@ std::optional<Fault> parse_fault(std::string_view text, std::string& problem) {
   fault.match = place == "lobby" ? 0 : place == "*" ? Fault::any_match : *match;
   fault.frame = *frame;
   const bool is_of_lobby = fault.kind >= Kind::evict;
-  const bool is_of_match = is_of_upgrade(fault.kind) || fault.kind == Kind::short_end;
+  const bool is_of_match = fault.kind == Kind::short_end || fault.kind == Kind::wrong_subprotocol ||
+                           fault.kind == Kind::missing_subprotocol;
   if ((is_of_lobby && fault.match != 0) || (is_of_match && fault.match == 0)) {
     problem = "\"" + std::string{text} + "\": this happens " +
               (is_of_lobby ? "in the lobby only" : "in matches only");
@@ -283,7 +284,7 @@ void Faults::pass_on(Connection& connection, std::string_view text) {
   if (before != late_.rend()) {
     late_.push_back({before->at, connection.id(), std::string{text}, false});
   } else {
-    connection.send({as_bytes(text), MessageKind::text});
+    write(connection, text);
   }
 }
 
@@ -333,7 +334,7 @@ void Faults::advance(time_point now) {
     if (connection != nullptr && late.is_cut) {
       hooks_.cut(*connection);
     } else if (connection != nullptr) {
-      connection->send({as_bytes(late.frame), MessageKind::text});
+      write(*connection, late.frame);
     }
   }
 }

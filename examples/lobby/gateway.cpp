@@ -119,6 +119,9 @@ Gateway::Refusal Gateway::look_up(Session& session, std::string_view token) {
     ++stats_.not_found;
     return Refusal{code, text};
   };
+  if (!is_uuid(session.match_id) || session.participant_id.empty()) {
+    return not_found(4002, "malformed ids");
+  }
   const Table* const table = matches_->find(session.match_id);
   if (table == nullptr) {
     // The direct path has a code for a match that is over; a gateway only knows that it has none.

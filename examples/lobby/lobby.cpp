@@ -63,6 +63,7 @@ void Lobby::on_upgrade(const muster::Request& request, muster::Decision decision
   if (!is_uuid(bot_id)) {
     return decision.respond({.status = 404, .body = as_bytes("no bot has such an id\n")});
   }
+  if (wire_->answer({.bot_id = bot_id}, decision)) return;
   ++stats_.connects;
   auto owned = std::make_unique<Session>();
   Session& session = *owned;

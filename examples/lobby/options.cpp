@@ -115,9 +115,9 @@ void add_matches(CLI::App& app, Options& options, Words& words) {
       ->check(CLI::Range(0, 10'000).description(""))
       ->capture_default_str();
   app.add_option("--frames-per-second", words.frames_per_second,
-                 "That a bot may send, from 1 to 64")
+                 "That a bot may send, up to 64 (0: no limit)")
       ->type_name("N")
-      ->check(CLI::Range(1, 64).description(""))
+      ->check(CLI::Range(0, 64).description(""))
       ->capture_default_str();
   app.add_option("--house-delay", options.house_delay_ms, "Before a bot of the house answers")
       ->type_name("MS")

@@ -22,13 +22,13 @@ class Wire {
   virtual ~Wire() = default;
 
   virtual void send(muster::Connection& connection, std::string_view frame, const Origin&) {
-    connection.send({muster::as_bytes(frame), muster::MessageKind::text});
+    write(connection, frame);
   }
 
   /// Whether what arrives there is to be looked at.
   [[nodiscard]] virtual bool hears(const muster::Connection&) { return true; }
 
-  /// Answers an upgrade request in place of the gateway.
+  /// Answers an upgrade request in place of the service.
   /// @return   false: it did not
   virtual bool answer(const Origin&, muster::Decision&) { return false; }
 
@@ -40,6 +40,15 @@ class Wire {
 
   /// A connection is gone.
   virtual void forget(const muster::Connection&) {}
+
+ protected:
+  /// No frame is left out: who takes so little that one does not fit is closed, and may come back.
+  static void write(muster::Connection& connection, std::string_view frame) {
+    const muster::Message message{muster::as_bytes(frame), muster::MessageKind::text};
+    if (connection.send(message) == muster::SendStatus::over_budget) {
+      connection.close(muster::CloseReason::too_slow, 1011, "too slow");
+    }
+  }
 };
 
 }  // namespace lobby_program

@@ -62,8 +62,8 @@ TEST_CASE("faults: a fault is read as it is written", "[lobby]") {
 
   for (const char* const text :
        {"", "@", "close", "close@", "close@0:1", "close@1:0", "close@1:x", "close@-1", "none@1",
-        "close=x@1", "http=700@1", "cut=1@1:1", "evict@1:1", "short-end@lobby", "http@lobby",
-        "big=99999999999@1"}) {
+        "close=x@1", "http=700@1", "cut=1@1:1", "evict@1:1", "short-end@lobby",
+        "wrong-subprotocol@lobby", "big=99999999999@1"}) {
     problem.clear();
     INFO(text);
     CHECK(!parse_fault(text, problem));
@@ -160,6 +160,11 @@ TEST_CASE("faults: an upgrade is answered with a status", "[lobby]") {
   CHECK(world.dial_seat(matched, world.bots[0].token).closed == 401);
   CHECK(world.dial_seat(matched, world.bots[0].token).closed == 503);
   CHECK(!world.dial_seat(matched, world.bots[0].token).closed);
+
+  LobbyWorld lobby{with({"http=401@lobby:2"})};
+  CHECK(!lobby.check_in(lobby.bots[0]).closed);
+  CHECK(lobby.dial("/ws/external/bot/" + lobby.bots[0].bot.id).closed == 401);
+  CHECK(lobby.check_in(lobby.bots[0]).count("hello") == 1);
 }
 
 TEST_CASE("faults: a short match_end with number 1", "[lobby]") {

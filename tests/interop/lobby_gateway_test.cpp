@@ -208,7 +208,8 @@ TEST_CASE("gateway: only the bot that was given the seat gets it", "[lobby]") {
   CHECK(code("/ws/external/match/" + pair.id + "/p_nobody", {"chipzen-bot-token", ann}) == 4001);
   CHECK(code("/ws/external/match/x/p_1", {"chipzen-bot-token", ann}) == 4002);
   CHECK(code("/ws/external/match/", {"chipzen-bot-token", ann}) == 4002);
-  CHECK(code("/ws/external/match/" + pair.id, {"chipzen-bot-token", ann}) == 4001);
+  CHECK(code("/ws/external/match/" + pair.id, {"chipzen-bot-token", ann}) == 4002);
+  CHECK(code("/ws/external/match/" + pair.id + "/", {"chipzen-bot-token", ann}) == 4002);
   CHECK(pair.world.gateway.stats().seated == 0);
   CHECK(!pair.sit(0).closed);
 }
@@ -281,6 +282,32 @@ TEST_CASE("gateway: who does not come within 30 s has the match cancelled", "[lo
   CHECK(ann.last("match_end")["error_code"] == "connection_timeout");
   CHECK(ann.closed == 1000);
   CHECK(pair.world.dispatcher.stats().cancelled == 1);
+}
+
+TEST_CASE("gateway: who takes nothing is closed before a frame is left out", "[lobby]") {
+  Pair pair;
+  pair.sit(1);
+  Peer& ann = pair.world.dial(pair.matched[0]["gateway_ws_url"],
+                              {"chipzen-bot-token", pair.world.bots[0].token}, {}, {.window = 1});
+  ann.say(pair.authenticate());
+  pair.run();
+  muster::Connection* const end = pair.world.network.peer_of(*ann.connection);
+  REQUIRE(end != nullptr);
+  REQUIRE(
+      end->set_budget({.bytes = 4096, .frames = 8, .reserve_bytes = 1024, .reserve_frames = 4}));
+  ann.say(pair.hello());
+  pair.world.network.stall(*ann.connection, true);
+  pair.world.network.run_for(200s);  // her turns are acted for
+  CHECK(!end->is_open());
+  pair.world.network.stall(*ann.connection, false);
+  pair.run();
+  CHECK(ann.closed == 1011);
+  std::int64_t seq = 0;
+  for (const Json& frame : ann.frames) {
+    if (frame["type"] == "hello") continue;
+    CHECK(frame["seq"] == ++seq);
+  }
+  CHECK(seq >= 3);
 }
 
 TEST_CASE("gateway: frames above 4096 bytes close with 4008", "[lobby]") {

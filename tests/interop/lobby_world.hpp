@@ -129,9 +129,9 @@ class LobbyWorld {
   LobbyWorld& operator=(const LobbyWorld&) = delete;
 
   Peer& dial(const std::string& path, const std::vector<std::string_view>& offers = {},
-             muster::Address remote = {}) {
+             muster::Address remote = {}, const muster::memory::Link& link = {}) {
     Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
-    network.connect(peer, front, {.path = path, .subprotocols = offers, .remote = remote});
+    network.connect(peer, front, {.path = path, .subprotocols = offers, .remote = remote}, link);
     network.run_until_quiet();
     return peer;
   }
