@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs a relay and a shard with players on this machine: examples/demo.sh BUILD_DIR [--stay]
+# Runs a relay and a shard with players, and a tournament of bots, on this machine: examples/demo.sh BUILD_DIR [--stay]
 set -eu
 
 usage() {
@@ -21,8 +21,9 @@ done
 
 relay_program=$build/examples/relay/muster-relay
 shard_program=$build/examples/shard/muster-shard
+lobby_program=$build/examples/lobby/muster-lobby
 bot_program=$build/examples/bot/muster-bot
-for program in "$relay_program" "$shard_program" "$bot_program"; do
+for program in "$relay_program" "$shard_program" "$lobby_program" "$bot_program"; do
   if [ ! -x "$program" ]; then
     echo "demo: there is no $program; build it first" >&2
     exit 1
@@ -66,6 +67,11 @@ echo "A relay's room with a host and 20 players for 8 seconds; every payload is 
 echo
 echo "The shard's arena with 20 players for 8 seconds; every message is checked:"
 "$bot_program" --shard "$shard_address" --players 20 --rate 20 --duration 8
+echo
+echo "A tournament of 8 bots, everybody against everybody twice, in a hurry:"
+"$lobby_program" --listen 127.0.0.1:0 --tournament round-robin --bots 0 --house-bots 8 \
+  --matches-at-once 8 --stack 200 --hands-per-level 3 --house-delay 20 --result-delay 20 \
+  --frames-per-second 0 --until-over
 
 if [ -n "$stay" ]; then
   echo

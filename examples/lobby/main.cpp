@@ -13,6 +13,7 @@
 #include <asio/signal_set.hpp>
 
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -34,8 +35,11 @@ void introduce(const Options& options, const Server& server) {
   std::cout << "muster-lobby listens on " << server.url() << "\npage: " << server.page_url()
             << "\n";
   if (options.tournament) {
-    std::cout << to_string(options.tournament->format) << " of " << options.bots << " bots";
-    if (options.house_bots != 0) std::cout << " and " << options.house_bots << " of the house";
+    const std::size_t house = options.house_bots;
+    std::cout << to_string(options.tournament->format) << ": ";
+    if (options.bots != 0) std::cout << options.bots << " bots";
+    if (options.bots != 0 && house != 0) std::cout << " and " << house << " of the house";
+    if (options.bots == 0) std::cout << house << " bots of the house";
     std::cout << "\n";
   }
   if (!options.tokens_file.empty()) {

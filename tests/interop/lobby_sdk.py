@@ -69,7 +69,7 @@ def main():
                     "--results", str(results), "--tournament", "elimination", "--bots", "2",
                     "--until-over", "--stack", "300", "--hands-per-level", "5",
                     "--result-delay", "20", "--frames-per-second", "64", port=PORT) as lobby:
-            assert lobby.line() == "elimination of 2 bots"
+            assert lobby.line() == "elimination: 2 bots"
             assert lobby.line() == f"tokens: {tokens}"
             assert tokens.stat().st_mode & 0o777 == 0o600
             accounts = [line.split(" ") for line in tokens.read_text().splitlines()]
