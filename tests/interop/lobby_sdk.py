@@ -10,6 +10,7 @@ is: its own command line, with `--env local`, which means port 8001.
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import sqlite3
@@ -57,74 +58,91 @@ def port_is_free():
     return True
 
 
+def tournament(program, chipzen, folder, *options):
+    """Both bots' reports, the table, and the file of results."""
+    folder.mkdir()
+    tokens, results = folder / "tokens", folder / "results.sqlite"
+    with Server("muster-lobby", program, "--open-accounts", "2", "--tokens", str(tokens),
+                "--results", str(results), "--tournament", "elimination", "--bots", "2",
+                "--until-over", "--stack", "300", "--hands-per-level", "5", "--result-delay", "20",
+                "--frames-per-second", "0", *options, port=PORT) as lobby:
+        assert lobby.line() == "elimination: 2 bots"
+        assert lobby.line() == f"tokens: {tokens}"
+        assert tokens.stat().st_mode & 0o777 == 0o600
+        accounts = [line.split(" ") for line in tokens.read_text().splitlines()]
+        assert len(accounts) == 2
+        bots, reports = [], []
+        for bot_id, token, bot_name in accounts:
+            reports.append(folder / (bot_name + ".json"))
+            bots.append(subprocess.Popen(
+                [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env",
+                 "local", "--bot-id", bot_id, "--token", token, "--max-matches", "1",
+                 "--no-safe-mode"],
+                cwd=folder, env=dict(os.environ, BOT_REPORT=str(reports[-1]), HOME=str(folder)),
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        try:
+            outputs = [bot.communicate(timeout=150)[0] for bot in bots]
+        finally:
+            for bot in bots:
+                bot.kill()
+        for bot, output in zip(bots, outputs):
+            assert bot.returncode == 0, output
+        header = lobby.line(30)
+        assert header.split() == ["place", "name", "wins", "draws", "losses", "net", "elo"], header
+        table = [lobby.line() for _ in range(2)]
+        assert lobby.wait() == 0
+    print("\n".join(table))
+    ends = [json.loads(report.read_text()) for report in reports]
+
+    # Both saw the same match, to its end.
+    for end in ends:
+        assert end["end"]["reason"] == "complete", end
+        assert end["end"]["terminal_status"] == "completed"
+        assert end["seen"]["starts"] == 1
+        assert end["seen"]["decisions"] == end["seen"]["cards"] >= 1
+        assert sum(seat["net_chips"] for seat in end["end"]["results"]) == 0
+        assert sorted(seat["final_stack"] for seat in end["end"]["results"]) == [0, 600]
+    assert ends[0]["end"]["results"] == ends[1]["end"]["results"]
+    assert [row.split()[2] for row in table] == ["1", "0"], table
+    return ends, results, outputs
+
+
+def replayed(program, results):
+    """The frames of the match that is in the file, by running it again."""
+    database = sqlite3.connect(results)
+    matches = database.execute("SELECT id, status FROM matches").fetchall()
+    database.close()
+    assert len(matches) == 1 and matches[0][1] == "completed", matches
+    again = subprocess.run([program, "--results", str(results), "--replay", matches[0][0]],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert again.returncode == 0, again.stderr
+    return [line.split(" ", 1)[1] for line in again.stdout.splitlines()]
+
+
 def main():
     build, program = sys.argv[1:]
-    chipzen = install(pathlib.Path(build) / "chipzen-bot")
+    chipzen = install(pathlib.Path(build).resolve() / "chipzen-bot")
     if not port_is_free():
         skip(f"port {PORT} is taken")
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        tokens, results = folder / "tokens", folder / "results.sqlite"
-        with Server("muster-lobby", program, "--open-accounts", "2", "--tokens", str(tokens),
-                    "--results", str(results), "--tournament", "elimination", "--bots", "2",
-                    "--until-over", "--stack", "300", "--hands-per-level", "5",
-                    "--result-delay", "20", "--frames-per-second", "64", port=PORT) as lobby:
-            assert lobby.line() == "elimination: 2 bots"
-            assert lobby.line() == f"tokens: {tokens}"
-            assert tokens.stat().st_mode & 0o777 == 0o600
-            accounts = [line.split(" ") for line in tokens.read_text().splitlines()]
-            assert len(accounts) == 2
-            bots, reports = [], []
-            for bot_id, token, bot_name in accounts:
-                reports.append(folder / (bot_name + ".json"))
-                bots.append(subprocess.Popen(
-                    [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env",
-                     "local", "--bot-id", bot_id, "--token", token, "--max-matches", "1",
-                     "--no-safe-mode"],
-                    cwd=folder, env=dict(os.environ, BOT_REPORT=str(reports[-1]), HOME=str(folder)),
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-            outputs = []
-            try:
-                for bot in bots:
-                    outputs.append(bot.communicate(timeout=150)[0])
-            finally:
-                for bot in bots:
-                    bot.kill()
-            for bot, output in zip(bots, outputs):
-                assert bot.returncode == 0, output
-            header = lobby.line(30)
-            assert header.split() == ["place", "name", "wins", "draws", "losses", "net", "elo"], header
-            table = [lobby.line() for _ in range(2)]
-            assert lobby.wait() == 0
-        print("\n".join(table))
-
-        # Both saw the same match, to its end, and nothing was done for them.
-        ends = [json.loads(report.read_text()) for report in reports]
-        for end in ends:
-            assert end["end"]["reason"] == "complete", end
-            assert end["end"]["terminal_status"] == "completed"
-            assert end["seen"]["starts"] == 1
-            assert end["seen"]["hands"] == end["end"]["total_hands_played"] >= 1
-            assert end["seen"]["decisions"] == end["seen"]["cards"] >= 1
-            for seat in end["end"]["results"]:
-                assert seat["bot_errors"] == [], seat
-            assert sum(seat["net_chips"] for seat in end["end"]["results"]) == 0
-            assert sorted(seat["final_stack"] for seat in end["end"]["results"]) == [0, 600]
-        assert ends[0]["end"]["results"] == ends[1]["end"]["results"]
+        # Nothing was done for them, and each heard of everything.
+        ends, results, _ = tournament(program, chipzen, pathlib.Path(name) / "plain")
         decisions = sum(end["seen"]["decisions"] for end in ends)
-        assert all(end["seen"]["results"] == decisions for end in ends), ends
-        assert [row.split()[2] for row in table] == ["1", "0"], table
+        for end in ends:
+            assert end["seen"]["results"] == decisions, ends
+            assert end["seen"]["hands"] == end["end"]["total_hands_played"] >= 1
+            assert all(seat["bot_errors"] == [] for seat in end["end"]["results"]), end
+        requests = sum('"turn_request"' in frame for frame in replayed(program, results))
+        assert requests == decisions, (requests, decisions)
 
-        # It was kept, and can be played again.
-        database = sqlite3.connect(results)
-        matches = database.execute("SELECT id, status FROM matches").fetchall()
-        database.close()
-        assert len(matches) == 1 and matches[0][1] == "completed", matches
-        again = subprocess.run([program, "--results", str(results), "--replay", matches[0][0]],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
-        assert again.returncode == 0, again.stderr
-        frames = [line.split(" ", 1) for line in again.stdout.splitlines()]
-        assert sum('"turn_request"' in frame for _, frame in frames) == decisions
+        # A connection that is cut in the middle: the bot comes back to its seat, and plays on.
+        ends, results, outputs = tournament(program, chipzen, pathlib.Path(name) / "cut",
+                                            "--fault", "cut@1:8")
+        back = [line for output in outputs for line in output.splitlines()
+                if re.search(r"match \S+: reconnecting", line)]
+        assert len(back) == 1, outputs
+        # The end is told behind a gap, to who was away too.
+        assert replayed(program, results)[-1].startswith("close 1000")
     return 0
 
 
