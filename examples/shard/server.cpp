@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -65,6 +66,7 @@ muster::asio::WebSocketServer::Config listener_config(const Options& options,
     config.proxy_protocol = muster::websocket::ProxyProtocol::v1_v2;
   }
   config.max_message = shard.max_message;
+  config.write_timeout = std::chrono::seconds{20};  // till then a shard looks after its subscribers
   config.origins = options.origins;
   config.reuse_port = options.loops > 1;
   return config;
