@@ -202,6 +202,26 @@ TEST_CASE("bot settings: a key of another type is a mistake in its line", "[lobb
   CHECK(problem_of({}, "external_api = 1\n").error == SettingsError::config_no_section);
 }
 
+TEST_CASE("bot settings: a table without a name is a mistake, and does not end the program",
+          "[lobby][bot]") {
+  for (const char* const file : {"[!", "[[%x]]", "[\x06\n", "[ =]", "[a.!]", "!=1"}) {
+    INFO(file);
+    CHECK(problem_of({}, file).error == SettingsError::config_syntax);
+  }
+}
+
+TEST_CASE("bot settings: other letters than those of ASCII are for comments", "[lobby][bot]") {
+  constexpr std::string_view file = "# privé \xff\n[external_api]\nbot_id = \"b\" # ʜ\n";
+  LobbyArguments arguments = with_token("t");
+  CHECK(settled(arguments, file).bot_id == "b");
+  CHECK(problem_of(arguments, "[external_api]\nbot_id = \"bé\"\n").error ==
+        SettingsError::bad_bot_id);
+  CHECK(problem_of({}, "[external_api]\nbot_id = \"b\"\ntoken = \"é\"\n").error ==
+        SettingsError::bad_token);
+  CHECK(problem_of(arguments, "[external_api]\nurl = \"wss://é.example/x\"\n").name() ==
+        "malformed_host");
+}
+
 TEST_CASE("bot settings: the file is looked for here, at home, and with the system's",
           "[lobby][bot]") {
   using Names = std::vector<std::string>;
