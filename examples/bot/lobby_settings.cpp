@@ -260,7 +260,8 @@ std::variant<std::vector<LobbySettings>, SettingsProblem> parse_bots(
     if (!is_bot_id(id)) return problem(SettingsError::bad_bot_id, bot_id_rule);
     LobbySettings bot;
     bot.url = lobby_url(origin.text(), id);
-    bot.token = Token{line.substr(line.find_first_not_of(blanks, gap))};
+    const std::string_view rest = line.substr(line.find_first_not_of(blanks, gap));
+    bot.token = Token{rest.substr(0, rest.find_first_of(blanks))};
     bot.bot_id = id;
     if (!arguments.url) bot.environment = std::get<Server>(server).name;
     if (!bot.token.is_valid()) return problem(SettingsError::bad_token, token_rule);

@@ -70,8 +70,8 @@ using Environment = std::function<std::optional<std::string>(std::string_view na
 
 inline constexpr std::size_t max_bots = 10'000;
 
-/// Reads a list of bots: a line for each, BOT_ID TOKEN. Empty lines, and those that begin with '#',
-/// say nothing.
+/// Reads a list of bots: a line for each, BOT_ID TOKEN, and what follows is for people. Empty
+/// lines, and those that begin with '#', say nothing.
 /// @param arguments   which server: the URL's, or the environment's
 [[nodiscard]] std::variant<std::vector<LobbySettings>, SettingsProblem> parse_bots(
     std::string_view text, const LobbyArguments& arguments, const Environment& environment);

@@ -235,7 +235,8 @@ TEST_CASE("bot settings: the file is looked for here, at home, and with the syst
 TEST_CASE("bot settings: a list of bots has an id and a token in each line", "[lobby][bot]") {
   LobbyArguments arguments;
   arguments.url = "ws://127.0.0.1:9000/whatever";
-  const auto bots = bot_program::parse_bots("# mine\n\n a1 \t t1 \r\na2 t2", arguments, nothing);
+  const auto bots =
+      bot_program::parse_bots("# mine\n\n a1 \t t1 \r\na2 t2 my second", arguments, nothing);
   REQUIRE(std::holds_alternative<std::vector<LobbySettings>>(bots));
   const auto& list = std::get<std::vector<LobbySettings>>(bots);
   REQUIRE(list.size() == 2);
@@ -261,7 +262,7 @@ TEST_CASE("bot settings: a list of bots that cannot be used says in which line",
   CHECK(refused("a t\nb\n").sentence ==
         "the list of bots, line 2: a bot id and a token are needed");
   CHECK(refused("a/b t\n").error == SettingsError::bad_bot_id);
-  const SettingsProblem problem = refused("a " + std::string{secret} + " more\n");
+  const SettingsProblem problem = refused("a " + std::string{secret} + ",\n");
   CHECK(problem.error == SettingsError::bad_token);
   CHECK(problem.sentence.find("cz_extbot") == std::string::npos);
   std::string many;
