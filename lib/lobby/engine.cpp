@@ -78,7 +78,7 @@ class Engine::Impl final : public Match::Host {
       default:
         ++stats_.other_ends;
     }
-    owner.on_result(match.number(), result, now);
+    owner.on_result(match.number(), redacted(result), now);
     if (config_.max_matches && played() >= *config_.max_matches) {
       drain(StopReason::max_matches, now);
     }
@@ -183,6 +183,15 @@ class Engine::Impl final : public Match::Host {
   static constexpr std::size_t max_remembered = 4096;
 
   static Key key_of(const MatchInfo& info) { return {info.match_id, info.participant_id}; }
+
+  // What the server wrote may hold what it was sent.
+  [[nodiscard]] MatchResult redacted(MatchResult result) const {
+    for (std::string* const text :
+         {&result.match_id, &result.participant_id, &result.reason, &result.end}) {
+      *text = config_.token.redact(*text);
+    }
+    return result;
+  }
 
   void remember(const MatchInfo& info) {
     if (!over_.insert(key_of(info)).second) return;

@@ -454,7 +454,10 @@ TEST_CASE("lobby weakness 21: the token is nowhere but where it must be", "[lobb
   LobbyLine& match = bot.greet(1);
   bot.say(match, {{"type", "error"}, {"code", secret}});
   bot.say(match, {{"type", secret}});
-  bot.fail(match, muster::CloseReason::connection_lost, 0, secret);
+  bot.say(match, {{"type", "match_end"}, {"reason", secret}});
+  REQUIRE(bot.results.size() == 1);
+  CHECK(bot.results[0].match_id == "m[token]");
+  CHECK(bot.results[0].end.find(secret) == std::string::npos);
   bot.close(bot.line_at(0), 1011, secret);
   CHECK(bot.events.size() > 5);
   for (const std::string& text : bot.event_details) {

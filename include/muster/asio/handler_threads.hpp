@@ -18,8 +18,8 @@ namespace muster::asio {
 ///     threads,
 ///                                                   factory};
 ///
-/// It must outlive the clients that use it. Its destructor waits for handlers that are running; what
-/// has not begun is destroyed.
+/// It must outlive the clients that use it. Its destructor waits for handlers that are running;
+/// what has not begun is destroyed.
 /// @threads `run` and `post`: safe; the others: the loop's thread
 class HandlerThreads final : public lobby::Executor {
  public:

@@ -21,7 +21,7 @@ enum class Outcome : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 
-/// What is known of a match that is over for this bot.
+/// What is known of a match that is over for this bot. None of the texts ever shows the token.
 struct MatchResult {
   std::string match_id;
   std::string participant_id;
