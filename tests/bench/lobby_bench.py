@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -106,7 +107,8 @@ class Bench:
                       *options, port=PORT)
 
     def online(self, lobby):
-        return json.loads(lobby.request("GET", "/healthz")[2]).get("online", 0)
+        metrics = lobby.request("GET", "/metrics")[2]
+        return int(re.search(r"^muster_lobby_online ([0-9]+)", metrics.decode(), re.MULTILINE)[1])
 
     def play(self, contestant):
         with self.lobby("--tournament", "round-robin", "--bots", str(BOTS + 1), "--until-over", "--stack", "500",

@@ -16,8 +16,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace muster::lobby {
 
@@ -81,6 +83,11 @@ class LobbyClient final : private Engine::Owner, public Engine {
   /// Calls that wait for a handler. More are dropped, and a turn among them gets the fallback.
   static constexpr std::size_t max_waiting = 1024;
 
+  struct Failure {
+    std::uint64_t turn;  // what it was asked; 0: in another call
+    std::string what;
+  };
+
   struct Seat {
     std::shared_ptr<Handler> handler;
     std::deque<Call> waiting;
@@ -96,6 +103,7 @@ class LobbyClient final : private Engine::Owner, public Engine {
   }
 
   void on_call(MatchNumber match, Call&& call) override {
+    if (!is_wanted(call)) return;
     Seat& seat = seats_.at(match);
     if (seat.waiting.size() >= max_waiting && !std::holds_alternative<MatchEnd>(call)) return;
     seat.waiting.push_back(std::move(call));
@@ -117,28 +125,37 @@ class LobbyClient final : private Engine::Owner, public Engine {
     if (observer_ != nullptr) observer_->on_stopped(reason, now);
   }
 
-  // One call of a match at a time: the next goes out when the last is back.
+  // What no handler listens to needs no thread.
+  static bool is_wanted(const Call& call) {
+    return std::visit(
+        []<class What>(const What&) {
+          return std::is_same_v<What, TurnRequest> || Caller::template hears<What>;
+        },
+        call);
+  }
+
+  // A match has one task at a time. What comes meanwhile waits, and goes out together.
   void run_next(MatchNumber match, Seat& seat) {
     if (seat.is_running || seat.waiting.empty()) return;
     seat.is_running = true;
-    Call call = std::move(seat.waiting.front());
-    seat.waiting.pop_front();
     executor_->run([executor = executor_, weak = Weak{alive_}, match, handler = seat.handler,
-                    call = std::move(call)]() mutable {
+                    calls = std::exchange(seat.waiting, {})]() mutable {
       const Caller caller{*executor, weak, match};
-      const std::optional<std::string> failure = caller.run(*handler, call);
-      const auto* const turn = std::get_if<TurnRequest>(&call);
-      const std::uint64_t asked = turn == nullptr ? 0 : turn->turn;
+      std::vector<Failure> failures;
+      for (Call& call : calls) {
+        const auto* const turn = std::get_if<TurnRequest>(&call);
+        const std::uint64_t asked = turn == nullptr ? 0 : turn->turn;
+        if (auto what = caller.run(*handler, call)) failures.push_back({asked, std::move(*what)});
+      }
       handler.reset();
-      executor->post([weak, match, failure, asked](time_point now) {
-        if (const auto self = weak.lock()) (*self)->returned(match, asked, failure, now);
+      executor->post([weak, match, failures](time_point now) {
+        if (const auto self = weak.lock()) (*self)->returned(match, failures, now);
       });
     });
   }
 
-  void returned(MatchNumber match, std::uint64_t turn, const std::optional<std::string>& failure,
-                time_point now) {
-    if (failure) handler_failed(match, turn, *failure, now);
+  void returned(MatchNumber match, const std::vector<Failure>& failures, time_point now) {
+    for (const Failure& failure : failures) handler_failed(match, failure.turn, failure.what, now);
     const auto found = seats_.find(match);
     if (found == seats_.end()) return;
     found->second.is_running = false;
@@ -151,6 +168,27 @@ class LobbyClient final : private Engine::Owner, public Engine {
     Executor& executor;
     const Weak& weak;
     MatchNumber match;
+
+    // Whether a handler has a function for it.
+    template <class What>
+    static constexpr bool hears = [] {
+      if constexpr (std::is_same_v<What, Attach>) {
+        return requires(Handler & h, const MatchInfo& i) { h.on_attach(i); }
+        || requires(Handler & h, const MatchInfo& i, ActionSender<G> s) { h.on_attach(i, s); };
+      } else if constexpr (std::is_same_v<What, MatchStart>) {
+        return requires(Handler & h, const What& w) { h.on_match_start(w); };
+      } else if constexpr (std::is_same_v<What, GameEvent>) {
+        return requires(Handler & h, const What& w) { h.on_event(w); };
+      } else if constexpr (std::is_same_v<What, Reconnected>) {
+        return requires(Handler & h, const What& w) { h.on_reconnected(w); };
+      } else if constexpr (std::is_same_v<What, MatchEnd>) {
+        return requires(Handler & h, const What& w) { h.on_match_end(w); };
+      } else if constexpr (std::is_same_v<What, GameFrame>) {
+        return requires(Handler & h, const What& w) { h.on_frame(w); };
+      } else {
+        return requires(Handler & h, duration d) { h.on_latency(d); };
+      }
+    }();
 
     // What was thrown; nothing if all is well.
     std::optional<std::string> run(Handler& handler, Call& call) const {
@@ -202,27 +240,27 @@ class LobbyClient final : private Engine::Owner, public Engine {
     }
 
     std::optional<std::string> tell(Handler& handler, MatchStart& start) const {
-      if constexpr (requires { handler.on_match_start(start); }) handler.on_match_start(start);
+      if constexpr (hears<MatchStart>) handler.on_match_start(start);
       return std::nullopt;
     }
     std::optional<std::string> tell(Handler& handler, GameEvent& event) const {
-      if constexpr (requires { handler.on_event(event); }) handler.on_event(event);
+      if constexpr (hears<GameEvent>) handler.on_event(event);
       return std::nullopt;
     }
     std::optional<std::string> tell(Handler& handler, Reconnected& back) const {
-      if constexpr (requires { handler.on_reconnected(back); }) handler.on_reconnected(back);
+      if constexpr (hears<Reconnected>) handler.on_reconnected(back);
       return std::nullopt;
     }
     std::optional<std::string> tell(Handler& handler, MatchEnd& end) const {
-      if constexpr (requires { handler.on_match_end(end); }) handler.on_match_end(end);
+      if constexpr (hears<MatchEnd>) handler.on_match_end(end);
       return std::nullopt;
     }
     std::optional<std::string> tell(Handler& handler, GameFrame& frame) const {
-      if constexpr (requires { handler.on_frame(frame); }) handler.on_frame(frame);
+      if constexpr (hears<GameFrame>) handler.on_frame(frame);
       return std::nullopt;
     }
     std::optional<std::string> tell(Handler& handler, Latency& latency) const {
-      if constexpr (requires { handler.on_latency(latency.decision); }) {
+      if constexpr (hears<Latency>) {
         handler.on_latency(latency.decision);
       }
       return std::nullopt;
