@@ -47,7 +47,7 @@ struct MatchCard {
 class Player {
  public:
   Player(Strategy strategy, std::uint64_t seed, const MatchInfo& info,
-         std::shared_ptr<MatchCard> card, DecisionTimes& times)
+         std::shared_ptr<MatchCard> card, SharedTimes& times)
       : strategy_(strategy),
         dice_(dice_of(seed, info.match_id, info.participant_id)),
         card_(std::move(card)),
@@ -69,7 +69,7 @@ class Player {
   Strategy strategy_;
   std::mt19937_64 dice_;
   std::shared_ptr<MatchCard> card_;
-  DecisionTimes* times_;
+  SharedTimes* times_;
 };
 
 using Client = muster::lobby::LobbyClient<AnyGame, Player>;
@@ -155,7 +155,7 @@ class LobbyBot::Participant final : public Client::Observer {
         token_(settings.token),
         client_(
             config_of(run.options_, settings), run.dialer(), run.loop().outbox(), run.entropy(),
-            run.threads_, [this](const MatchInfo& info) { return make_player(info); }, this) {}
+            run.executor_, [this](const MatchInfo& info) { return make_player(info); }, this) {}
 
   void start(time_point now) {
     run_->loop().add(client_);
@@ -277,7 +277,8 @@ LobbyBot::LobbyBot(const LobbyOptions& options, const std::vector<LobbySettings>
     : Bot(std::move(around), options.json_log),
       options_(options),
       seed_(options.seed ? *options.seed : entropy().next_u64()),
-      threads_(loop(), handler_threads) {
+      threads_(loop(), handler_threads),
+      executor_(threads_) {
   for (const LobbySettings& settings : bots) {
     participants_.push_back(
         std::make_unique<Participant>(*this, settings, participants_.size() + 1));
@@ -367,6 +368,8 @@ void LobbyBot::tell(std::string sentence) {
 int LobbyBot::finish() {
   count();
   tally_.fold();
+  tally_.there = executor_.take_there();
+  tally_.back = executor_.take_back();
   if (!is_over()) status_ = LobbyStatus::cut_off;
   const int status = static_cast<int>(status_);
   if (options_.json_log) {

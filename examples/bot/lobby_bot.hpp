@@ -6,6 +6,7 @@
 #include "lobby_report.hpp"
 #include "lobby_settings.hpp"
 #include "options.hpp"
+#include "timed_executor.hpp"
 
 #include <muster/asio/handler_threads.hpp>
 #include <muster/lobby/config.hpp>
@@ -68,8 +69,9 @@ class LobbyBot final : public Bot {
 
   LobbyOptions options_;
   std::uint64_t seed_;
-  DecisionTimes times_;
+  SharedTimes times_;
   muster::asio::HandlerThreads threads_;
+  TimedExecutor executor_;
   LobbyTally tally_;
   std::vector<std::unique_ptr<Participant>> participants_;
   std::size_t started_ = 0;

@@ -175,6 +175,11 @@ std::string summary_json(system_clock::time_point time, const LobbyTally& tally,
                        {"p50_us", 1e3 * milliseconds(tally.decisions.quantile(0.5))},
                        {"p99_us", 1e3 * milliseconds(tally.decisions.quantile(0.99))},
                        {"max_us", 1e3 * milliseconds(tally.decisions.max())}};
+  for (const auto& [name, times] :
+       {std::pair{"to_handler", &tally.there}, std::pair{"from_handler", &tally.back}}) {
+    json[name] = {{"p50_us", 1e3 * milliseconds(times->quantile(0.5))},
+                  {"p99_us", 1e3 * milliseconds(times->quantile(0.99))}};
+  }
   return write(json);
 }
 

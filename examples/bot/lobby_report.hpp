@@ -23,7 +23,7 @@ namespace bot_program {
 
 /// How long handlers took. They write from their threads, the run reads from the loop's.
 /// @threads safe
-class DecisionTimes {
+class SharedTimes {
  public:
   void record(muster::duration time) {
     const std::scoped_lock lock{mutex_};
@@ -59,6 +59,8 @@ struct LobbyTally {
   std::uint64_t match_reconnects = 0;
   Histogram decisions;  ///< from the turn's arrival to its answer
   Histogram recent;     ///< since the last line
+  Histogram there;      ///< to the handlers' threads; filled in at the end
+  Histogram back;       ///< from there to the wire; filled in at the end
 
   void note(const muster::lobby::MatchResult& result, Verdict verdict) noexcept;
 

@@ -168,8 +168,10 @@ class Bench:
         print(f"\none more lobby connection of muster-bot: {self.connections():.1f} KiB")
         if "decisions" in summary:
             decisions = summary["decisions"]
-            print(f"from a turn's arrival to its answer, by way of the handler's thread: p50 {decisions['p50_us']:.0f}, "
-                  f"p99 {decisions['p99_us']:.0f} us, of {decisions['count']} turns")
+            for what, times in (("a message's arrival to the handler's call", summary["to_handler"]),
+                                ("the handler's word to the write", summary["from_handler"]),
+                                (f"a turn's arrival to its answer ({decisions['count']} turns)", decisions)):
+                print(f"from {what}: p50 {times['p50_us']:.0f}, p99 {times['p99_us']:.0f} us")
 
 
 def main():

@@ -56,7 +56,7 @@ TEST_CASE("lobby report: results are counted by how they ended and who has won",
 
 TEST_CASE("lobby report: decisions are recorded on other threads, and taken once",
           "[bot][report]") {
-  bot_program::DecisionTimes times;
+  bot_program::SharedTimes times;
   std::thread other{[&times] {
     for (int i = 0; i < 100; ++i) times.record(1ms);
   }};

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Two bots of the published Python SDK play a match of hold'em to its end on muster-lobby.
+"""Two bots of the published Python SDK play a match of hold'em to its end on muster-lobby, and one plays muster-bot.
 
-    lobby_sdk.py BUILD_DIRECTORY MUSTER_LOBBY
+    lobby_sdk.py BUILD_DIRECTORY MUSTER_LOBBY MUSTER_BOT
 
 The SDK is installed from PyPI, in a virtual environment in the build directory, and is used as it
 is: its own command line, with `--env local`, which means port 8001.
@@ -107,6 +107,48 @@ def tournament(program, chipzen, folder, *options):
     return ends, results, outputs
 
 
+def versus(program, chipzen, muster_bot, folder):
+    """One bot of the SDK and one of ours, in one match."""
+    folder.mkdir()
+    tokens, report = folder / "tokens", folder / "report.json"
+    with Server("muster-lobby", program, "--open-accounts", "2", "--tokens", str(tokens), "--tournament", "elimination",
+                "--bots", "2", "--until-over", "--stack", "300", "--hands-per-level", "5", "--result-delay", "20",
+                "--frames-per-second", "0", port=PORT) as lobby:
+        lobby.line(), lobby.line()
+        (sdk_id, sdk_token, _), (our_id, our_token, _) = [
+            line.split(" ") for line in tokens.read_text().splitlines()]
+        secret = folder / "token"
+        secret.touch(0o600)
+        secret.write_text(our_token)
+        bots = [subprocess.Popen(
+            [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env", "local", "--bot-id", sdk_id,
+             "--token", sdk_token, "--max-matches", "1", "--no-safe-mode"],
+            cwd=folder, env=dict(os.environ, BOT_REPORT=str(report), HOME=str(folder)), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True),
+                subprocess.Popen(
+            [muster_bot, "--env", "local", "--bot-id", our_id, "--token-file", str(secret), "--strategy", "tag",
+             "--max-matches", "1", "--no-safe-mode", "--json-log"],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)]
+        try:
+            outputs = [bot.communicate(timeout=150)[0] for bot in bots]
+        finally:
+            for bot in bots:
+                bot.kill()
+        for bot, output in zip(bots, outputs):
+            assert bot.returncode == 0, output
+        assert lobby.wait() == 0
+    sdk = json.loads(report.read_text())
+    ours = [json.loads(line) for line in outputs[1].splitlines()]
+    results = [line for line in ours if line["event"] == "match_result"]
+    assert len(results) == 1 and results[0]["outcome"] == "completed", results
+    assert results[0]["turns"] > 0 and results[0]["fallbacks"] == 0, results
+    assert sdk["end"]["terminal_status"] == "completed", sdk
+    nets = sorted(seat["net_chips"] for seat in sdk["end"]["results"])
+    assert nets[0] == -nets[1] != 0, sdk
+    assert results[0]["verdict"] in ("won", "lost"), results
+    print(f"the SDK and muster-bot: {results[0]['turns']} turns of ours, which {results[0]['verdict']}")
+
+
 def replayed(program, results):
     """The frames of the match that is in the file, by running it again."""
     database = sqlite3.connect(results)
@@ -120,13 +162,14 @@ def replayed(program, results):
 
 
 def main():
-    build, program = sys.argv[1:]
+    build, program, muster_bot = sys.argv[1:]
     chipzen = install(pathlib.Path(build).resolve() / "chipzen-bot")
     if not port_is_free():
         skip(f"port {PORT} is taken")
     with tempfile.TemporaryDirectory() as name:
         # Nothing was done for them, and each heard of everything.
         ends, results, _ = tournament(program, chipzen, pathlib.Path(name) / "plain")
+        versus(program, chipzen, muster_bot, pathlib.Path(name) / "versus")
         decisions = sum(end["seen"]["decisions"] for end in ends)
         for end in ends:
             assert end["seen"]["results"] == decisions, ends
