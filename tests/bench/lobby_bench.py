@@ -111,8 +111,8 @@ class Bench:
         return int(re.search(r"^muster_lobby_online ([0-9]+)", metrics.decode(), re.MULTILINE)[1])
 
     def play(self, contestant):
-        with self.lobby("--tournament", "round-robin", "--bots", str(BOTS + 1), "--until-over", "--stack", "500",
-                        "--hands-per-level", "10", "--result-delay", "0", "--frames-per-second", "0",
+        with self.lobby("--tournament", "round-robin", "--bots", str(BOTS + 1), "--until-over", "--stack", "200",
+                        "--hands-per-level", "4", "--result-delay", "0", "--frames-per-second", "0",
                         "--matches-at-once", "4", "--seed", "7") as lobby:
             bots = contestant(range(BOTS))
             wait_until(lambda: self.online(lobby) == BOTS, "all are online")
