@@ -207,11 +207,7 @@ class LobbyBot::Participant final : public Client::Observer {
     const Verdict verdict = verdict_of(result.end, result.participant_id, seat);
     run_->tally_.note(result, verdict);
     if (!run_->options_.json_log) return;
-    MatchResult shown = result;
-    for (std::string* const text : {&shown.match_id, &shown.participant_id, &shown.reason}) {
-      *text = token_.redact(*text);
-    }
-    run_->log(result_json(system_clock::now(), name_, shown, verdict));
+    run_->log(result_json(system_clock::now(), name_, result, verdict));
   }
 
   void on_stopped(StopReason reason, time_point now) override {
@@ -231,7 +227,7 @@ class LobbyBot::Participant final : public Client::Observer {
   void show(std::vector<MatchRow>& rows, time_point now) const {
     for (const auto& [key, row] : rows_) {
       if (rows.size() == most_rows) return;
-      rows.push_back({token_.redact(key.first), name_, row.is_away, row.card->turns, row.reconnects,
+      rows.push_back({key.first, name_, row.is_away, row.card->turns, row.reconnects,
                       seconds(now - row.since)});
     }
   }
@@ -246,7 +242,9 @@ class LobbyBot::Participant final : public Client::Observer {
 
   std::unique_ptr<Player> make_player(const MatchInfo& info) {
     auto card = std::make_shared<MatchCard>();
-    rows_.insert_or_assign({info.match_id, info.participant_id}, Row{card, run_->loop().now()});
+    // By the ids as events and results show them.
+    rows_.insert_or_assign({token_.redact(info.match_id), token_.redact(info.participant_id)},
+                           Row{card, run_->loop().now()});
     return std::make_unique<Player>(run_->options_.strategy, run_->seed_, info, std::move(card),
                                     run_->times_);
   }

@@ -277,8 +277,7 @@ class Engine::Impl final : public Match::Host {
       return drain(was_accepted_ ? StopReason::lobby_unstable : StopReason::connect_failed, now);
     }
     ++failures_;
-    const double u = static_cast<double>(entropy.next_u64() >> 11U) * 0x1p-53;
-    const auto delay = late ? config_.retry.max_backoff : config_.retry.delay(failures_, u);
+    const auto delay = late ? config_.retry.max_backoff : config_.retry.draw(failures_, entropy);
     state_ = State::backoff;
     deadline_ = now + delay;
     emit(EventKind::backing_off, {}, {}, static_cast<std::uint32_t>(delay.count()), now);
@@ -295,9 +294,7 @@ class Engine::Impl final : public Match::Host {
     info.participant_id = frame_.text("participant_id").value_or("");
     info.rated = frame_.is_true("rated");
     info.resumed = frame_.is_true("resume");
-    if (const auto ms = frame_.number("decision_timeout_ms"); ms && *ms > 0 && *ms < 86'400'000) {
-      info.decision_timeout = std::chrono::milliseconds{*ms};
-    }
+    info.decision_timeout = frame_.time("decision_timeout_ms");
     std::string url;
     if (const UrlError error = origin_.resolve(*gateway, url); error != UrlError::none) {
       return emit(EventKind::untrusted_gateway, info.match_id, to_string(error), 0, now);

@@ -84,9 +84,7 @@ void Match::take_frame(std::string_view type, time_point now) {
   if (type == "turn_request") return take_turn_request(frame_, seen, now);
   if (type == "action_rejected") return take_rejection(now);
   if (type == "match_start") {
-    if (const auto ms = frame_.number("turn_timeout_ms"); ms && *ms > 0 && *ms < 86'400'000) {
-      turn_time_ = std::chrono::milliseconds{*ms};
-    }
+    turn_time_ = frame_.time("turn_timeout_ms").value_or(turn_time_);
     return call(MatchStart{whole()});
   }
   if (is_one_of(type, tellings)) {

@@ -170,8 +170,7 @@ void Match::retry(bool late, time_point now) {
     return finish(Outcome::abandoned, "budget", 1000, now);
   }
   ++attempts_;
-  const double u = static_cast<double>(host_.entropy.next_u64() >> 11U) * 0x1p-53;
-  duration delay = late ? duration{config.retry.max_backoff} : config.retry.delay(attempts_, u);
+  duration delay = late ? config.retry.max_backoff : config.retry.draw(attempts_, host_.entropy);
   if (dropped_) {
     const duration left = *dropped_ + config.reconnect_grace - now;
     if (left <= duration::zero()) return finish(Outcome::abandoned, "grace", 1000, now);

@@ -52,11 +52,8 @@ void Match::take_turn_request(const ServerFrame& frame, std::int64_t seen, time_
     expire_turn(now);
     return emit(EventKind::no_legal_action, now);
   }
-  duration time = turn_time_;
-  if (const auto ms = frame.number("timeout_ms"); ms && *ms > 0 && *ms < 86'400'000) {
-    time = std::chrono::milliseconds{*ms};
-  }
-  time = time_to_answer(time, host_.config.turn_margin);
+  const duration time =
+      time_to_answer(frame.time("timeout_ms").value_or(turn_time_), host_.config.turn_margin);
   if (turn_ && turn_->request_id == id) {  // it is being thought about: a drop lies in between
     turn_->seq = seq;
     turn_->deadline = now + time;

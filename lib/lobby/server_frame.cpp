@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 namespace muster::lobby {
 
@@ -53,6 +54,13 @@ std::optional<std::int64_t> ServerFrame::number(std::string_view name) const noe
   const auto [at, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc{} || at != digits.data() + digits.size()) return std::nullopt;
   return value;
+}
+
+std::optional<duration> ServerFrame::time(std::string_view name) const noexcept {
+  constexpr std::chrono::milliseconds day = std::chrono::hours{24};
+  const std::optional<std::int64_t> ms = number(name);
+  if (!ms || *ms <= 0 || *ms >= day.count()) return std::nullopt;
+  return std::chrono::milliseconds{*ms};
 }
 
 bool ServerFrame::is_true(std::string_view name) const noexcept {

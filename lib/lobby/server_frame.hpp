@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/message.hpp>
+#include <muster/time.hpp>
 #include <muster/wire/json_scanner.hpp>
 
 #include <cstddef>
@@ -33,6 +34,8 @@ class ServerFrame {
   [[nodiscard]] const wire::JsonMember* member(std::string_view name) const noexcept;
   [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name) const noexcept;
+  /// A number of milliseconds, from 1 to a day.
+  [[nodiscard]] std::optional<duration> time(std::string_view name) const noexcept;
   [[nodiscard]] bool is_true(std::string_view name) const noexcept;
   [[nodiscard]] std::optional<byte_view> object(std::string_view name) const noexcept;
 

@@ -58,6 +58,26 @@ def port_is_free():
     return True
 
 
+def sdk_bot(chipzen, folder, bot_id, token, report):
+    return subprocess.Popen(
+        [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env", "local", "--bot-id", bot_id,
+         "--token", token, "--max-matches", "1", "--no-safe-mode"],
+        cwd=folder, env=dict(os.environ, BOT_REPORT=str(report), HOME=str(folder)), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+
+
+def outputs_of(bots):
+    """What the bots have said, when all have ended well."""
+    try:
+        outputs = [bot.communicate(timeout=150)[0] for bot in bots]
+    finally:
+        for bot in bots:
+            bot.kill()
+    for bot, output in zip(bots, outputs):
+        assert bot.returncode == 0, output
+    return outputs
+
+
 def tournament(program, chipzen, folder, *options):
     """Both bots' reports, the table, and the file of results."""
     folder.mkdir()
@@ -74,19 +94,8 @@ def tournament(program, chipzen, folder, *options):
         bots, reports = [], []
         for bot_id, token, bot_name in accounts:
             reports.append(folder / (bot_name + ".json"))
-            bots.append(subprocess.Popen(
-                [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env",
-                 "local", "--bot-id", bot_id, "--token", token, "--max-matches", "1",
-                 "--no-safe-mode"],
-                cwd=folder, env=dict(os.environ, BOT_REPORT=str(reports[-1]), HOME=str(folder)),
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        try:
-            outputs = [bot.communicate(timeout=150)[0] for bot in bots]
-        finally:
-            for bot in bots:
-                bot.kill()
-        for bot, output in zip(bots, outputs):
-            assert bot.returncode == 0, output
+            bots.append(sdk_bot(chipzen, folder, bot_id, token, reports[-1]))
+        outputs = outputs_of(bots)
         header = lobby.line(30)
         assert header.split() == ["place", "name", "wins", "draws", "losses", "net", "elo"], header
         table = [lobby.line() for _ in range(2)]
@@ -120,22 +129,12 @@ def versus(program, chipzen, muster_bot, folder):
         secret = folder / "token"
         secret.touch(0o600)
         secret.write_text(our_token)
-        bots = [subprocess.Popen(
-            [str(chipzen), "run-external", str(HERE / "lobby_sdk" / "caller.py"), "--env", "local", "--bot-id", sdk_id,
-             "--token", sdk_token, "--max-matches", "1", "--no-safe-mode"],
-            cwd=folder, env=dict(os.environ, BOT_REPORT=str(report), HOME=str(folder)), stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True),
+        bots = [sdk_bot(chipzen, folder, sdk_id, sdk_token, report),
                 subprocess.Popen(
             [muster_bot, "--env", "local", "--bot-id", our_id, "--token-file", str(secret), "--strategy", "tag",
              "--max-matches", "1", "--no-safe-mode", "--json-log"],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)]
-        try:
-            outputs = [bot.communicate(timeout=150)[0] for bot in bots]
-        finally:
-            for bot in bots:
-                bot.kill()
-        for bot, output in zip(bots, outputs):
-            assert bot.returncode == 0, output
+        outputs = outputs_of(bots)
         assert lobby.wait() == 0
     sdk = json.loads(report.read_text())
     ours = [json.loads(line) for line in outputs[1].splitlines()]

@@ -2,6 +2,8 @@
 // How often, and how soon, a lost connection is tried again.
 #pragma once
 
+#include <muster/entropy.hpp>
+
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -36,6 +38,11 @@ struct RetryPolicy {
   [[nodiscard]] std::chrono::milliseconds delay(std::uint32_t n, double u) const noexcept {
     const auto whole = static_cast<double>(delay(n).count());
     return std::chrono::milliseconds{static_cast<std::int64_t>(whole * (1.0 - jitter * u))};
+  }
+
+  /// The same with the part drawn.
+  [[nodiscard]] std::chrono::milliseconds draw(std::uint32_t n, Entropy& entropy) const noexcept {
+    return delay(n, static_cast<double>(entropy.next_u64() >> 11U) * 0x1p-53);
   }
 
   [[nodiscard]] bool is_valid() const noexcept {
