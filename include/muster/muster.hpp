@@ -13,6 +13,7 @@
 #include <muster/connection.hpp>
 #include <muster/deadline_wheel.hpp>
 #include <muster/dialer.hpp>
+#include <muster/duration_histogram.hpp>
 #include <muster/entropy.hpp>
 #include <muster/error.hpp>
 #include <muster/frame.hpp>
@@ -108,6 +109,7 @@
 #include <muster/shard/subscriber.hpp>
 #include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
+#include <muster/shard/tick_times.hpp>
 #include <muster/shard/v2_message.hpp>
 #include <muster/shard/vector.hpp>
 #include <muster/soe/address_table.hpp>

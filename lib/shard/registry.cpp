@@ -52,6 +52,7 @@ AnyShard& Registry::put(Entries::iterator at, std::unique_ptr<AnyShard> shard, t
   AnyShard& made = *at->second.shard;
   by_shard_.emplace(&made, at);
   made.set_owner(this);
+  made.set_times(&times_);
   if (is_draining_) made.end(Ending::draining, now);
   changed(made);
   for (const auto& done : std::exchange(at->second.waiting, {})) done(&made);

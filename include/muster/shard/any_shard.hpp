@@ -9,6 +9,7 @@
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/subscription.hpp>
 #include <muster/shard/tick_clock.hpp>
+#include <muster/shard/tick_times.hpp>
 #include <muster/time.hpp>
 
 #include <chrono>
@@ -225,6 +226,10 @@ class AnyShard {
 
   void set_owner(Owner* owner) noexcept { owner_ = owner; }
 
+  /// Who measures its ticks, together with those of others that run before and after; null:
+  /// nobody. Must outlive the shard.
+  void set_times(TickTimes* times) noexcept { times_ = times; }
+
   /// For its registry: when it was last told to be due.
   time_point scheduled = no_deadline;
 
@@ -263,6 +268,19 @@ class AnyShard {
   }
   [[nodiscard]] bool is_idle_at(time_point now) const noexcept;
 
+  // A tick, for who measures it.
+  void begin_times(time_point now) noexcept {
+    if (times_ == nullptr) return;
+    times_->begin();
+    if (clock_) times_->late(now, clock_->lag());
+  }
+  void enter(TickPhase phase) const noexcept {
+    if (times_ != nullptr) times_->enter(phase);
+  }
+  void end_times() noexcept {
+    if (times_ != nullptr) times_->end();
+  }
+
   Config config_;
   std::optional<TickClock> clock_;  // none: event-driven
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
@@ -286,6 +304,7 @@ class AnyShard {
   std::uint64_t next_handle_ = 1;
   std::uint64_t next_input_ = 1;
   Owner* owner_ = nullptr;
+  TickTimes* times_ = nullptr;
   Outbox* outbox_ = nullptr;  // of all its connections; null: there was none
 };
 

@@ -98,6 +98,13 @@ class Registry final : private AnyShard::Owner {
   /// Calls `visit` for each, in the order of their ids, until it says false.
   void list(const std::function<bool(std::string_view id, const AnyShard&)>& visit) const;
 
+  /// Measures what ticks spend their time on, from now on; null: nothing more. Must outlive the
+  /// registry.
+  void set_stopwatch(Stopwatch* stopwatch) noexcept { times_.set_stopwatch(stopwatch); }
+
+  /// Of all shards since the start, those that have gone too. Without a stopwatch: the lag alone.
+  [[nodiscard]] const TickTimes::Stats& tick_times() const noexcept { return times_.stats(); }
+
   void advance(time_point now);
   [[nodiscard]] time_point next_deadline() const noexcept {
     return due_.empty() ? no_deadline : due_.begin()->first;
@@ -122,6 +129,7 @@ class Registry final : private AnyShard::Owner {
   void take_out(Entries::iterator at);
 
   Config config_;
+  TickTimes times_;
   Entries entries_;
   std::map<const AnyShard*, Entries::iterator> by_shard_;
   std::set<std::pair<time_point, AnyShard*>> due_;  // all that have a deadline

@@ -169,10 +169,12 @@ class Shard final : public AnyShard {
     ++stats_.ticks;
     last_tick_ = now;
     is_tick_wanted_ = false;
+    begin_times(now);
     batch_.swap(queue_);
     if (config_.sorts_inputs) sort_batch();
     for (Queued& queued : batch_) take(queued, now);
     batch_.clear();
+    enter(TickPhase::step);
     events_.clear();
     if (log_ != nullptr) log_->step(tick_, covered);
     if constexpr (requires { simulation_.step(covered, events_); }) {
@@ -180,8 +182,10 @@ class Shard final : public AnyShard {
     } else {
       simulation_.step(covered);
     }
+    enter(TickPhase::publish);
     publish(now);
     if (!events_.entries().empty()) send_events(now);
+    end_times();
     if (after_tick_) after_tick_(simulation_, tick_);
     if constexpr (HasFinished<S>) {
       if (simulation_.finished()) end(Ending::finished, now);
@@ -246,7 +250,12 @@ class Shard final : public AnyShard {
   // Output.
 
   [[nodiscard]] std::uint64_t view_key_of(const Subscription& subscription) const {
-    if constexpr (HasViewKey<S>) return simulation_.view_key(subscription.who);
+    if constexpr (HasViewKey<S>) {
+      enter(TickPhase::view);
+      const std::uint64_t key = simulation_.view_key(subscription.who);
+      enter(TickPhase::publish);
+      return key;
+    }
     return 0;
   }
 
@@ -284,7 +293,12 @@ class Shard final : public AnyShard {
   // same view and is still known; else a whole one.
   void send_difference(Subscription& to, Picture picture, time_point now) requires HasDelta<S> {
     const std::uint64_t key = picture.view.key;
-    const auto& current = history_.current(tick_, key, [&] { return simulation_.snapshot(key); });
+    const auto& current = history_.current(tick_, key, [&] {
+      enter(TickPhase::view);
+      auto made = simulation_.snapshot(key);
+      enter(TickPhase::publish);
+      return made;
+    });
     const std::uint64_t acked = to.acked_tick >= to.view_since ? to.acked_tick : 0;
     const auto* const base = acked != 0 && acked < tick_ ? history_.find(acked, key) : nullptr;
     if (base != nullptr) picture.base = acked;
@@ -292,9 +306,11 @@ class Shard final : public AnyShard {
     if (!frames_.has_payload(at) && base == nullptr) {
       encode_whole(at, picture);
     } else if (!frames_.has_payload(at)) {
+      enter(TickPhase::encode);
       const bool is_changed =
           S::encode_delta(*base, current, picture.view.format, frames_.start(at));
       frames_.end(at, !is_changed);
+      enter(TickPhase::publish);
       ++stats_.deltas_encoded;
       note_encoded(at);
     }
@@ -302,6 +318,7 @@ class Shard final : public AnyShard {
   }
 
   void encode_whole(std::size_t at, const Picture& picture) {
+    enter(TickPhase::encode);
     std::vector<std::byte>& out = frames_.start(at);
     if (picture.view.format == Format::msgpack && !writes(Format::msgpack)) {
       json_.clear();
@@ -313,6 +330,7 @@ class Shard final : public AnyShard {
       simulation_.encode(picture.view, out);
     }
     frames_.end(at);
+    enter(TickPhase::publish);
     note_encoded(at);
   }
 
