@@ -184,6 +184,17 @@ class Connection {
   /// power of two, and never above its own configured limit. Starts as that limit.
   virtual void limit_receive(std::size_t) noexcept {}
 
+  /// Reads nothing more from the peer until `resume_reading`, so that what it sends fills the
+  /// buffers of the network, and then its own. The peer is not heard at all: no ping of it is
+  /// answered, and whether it has gone is noticed by writes alone. So no deadline for its silence
+  /// runs meanwhile; those for what is sent to it do. A message that the transport has read already
+  /// may follow. A close ends the pause, and so does a move to another loop.
+  /// @return false: it is not open, or this transport cannot
+  virtual bool pause_reading() noexcept { return false; }
+
+  /// Reads on. The deadlines for silence begin anew.
+  virtual void resume_reading() noexcept {}
+
   /// A word for the service that owns the connection; the library never looks at it.
   template <class T>
   [[nodiscard]] T* context() const noexcept {

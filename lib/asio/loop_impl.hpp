@@ -95,7 +95,7 @@ struct Loop::Impl final : PollerSink {
   /// Runs a pass soon.
   void post_pass();
 
-  /// Something was given to a finisher: the pass that runs looks at it, or another does soon.
+  /// Something was left for the end of a pass: the one that runs looks at it, or another does soon.
   void finish_soon() {
     expect_own_thread();
     if (!in_pass_) post_pass();

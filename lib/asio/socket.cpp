@@ -63,6 +63,13 @@ void Socket::close_descriptor() noexcept {
   fd_ = -1;
 }
 
+bool Socket::watch(bool writable) {
+  Poller& poller = *owner().loop->poller;
+  if (!poller.add(fd_, token(), writable)) return false;
+  if (is_paused()) poller.stop_read(fd_);
+  return true;
+}
+
 void Socket::on_ready(Readiness what) {
   if (has_ended()) return;
   if (connecting_) {
@@ -78,8 +85,9 @@ void Socket::on_ready(Readiness what) {
 void Socket::pump(bool to_the_end) {
   Loop::Impl& loop = *owner().loop;
   std::size_t total = 0;
+  if (is_paused()) return;
   if (to_the_end && !is_moving()) resume();
-  while (!has_ended() && !is_moving()) {  // the other loop reads on
+  while (!has_ended() && !is_moving() && !is_paused()) {  // the other loop reads on
     const ssize_t count = ::recv(fd_, loop.buffer.data(), loop.buffer.size(), MSG_DONTWAIT);
     if (count > 0) {
       const auto size = static_cast<std::size_t>(count);
@@ -117,7 +125,7 @@ void Socket::take_over(Parcel& parcel, CloseReason refusal) {
     ended(CloseReason::internal_error, false);
     throw;
   }
-  if (has_descriptor() && !loop.poller->add(fd_, token(), wants_to_write())) broke();
+  if (has_descriptor() && !watch(wants_to_write())) broke();
 }
 
 MoveStatus Socket::reserve(std::size_t loop) noexcept {
@@ -135,7 +143,7 @@ bool Socket::carry(std::unique_ptr<websocket::Transit>& transit) noexcept {
   unpack(parcel);
   fd_ = parcel.release_fd();
   transit = std::move(parcel.transit());
-  if (!loop.poller->add(fd_, token(), true)) broke();
+  if (!watch(true)) broke();
   loop.list_unread(*this);
   return false;
 }
@@ -186,6 +194,20 @@ std::ptrdiff_t Socket::write(std::span<const byte_view> pieces) noexcept {
 std::uint64_t Socket::delivered() const noexcept { return taken() - in_flight(fd_); }
 
 void Socket::half_close() noexcept { ::shutdown(fd_, SHUT_WR); }
+
+bool Socket::stop_reading() noexcept {
+  owner().loop->poller->stop_read(fd_);
+  return true;
+}
+
+// What came in between brings no edge any more.
+void Socket::start_reading() noexcept {
+  if (fd_ < 0) return;
+  Loop::Impl& loop = *owner().loop;
+  loop.poller->resume_read(fd_);
+  loop.list_unread(*this);
+  loop.finish_soon();
+}
 
 void Socket::destroy() noexcept {
   if (Connector* const connector = owner().connector) connector->forget(*this);

@@ -42,6 +42,9 @@ class Socket : public websocket::Session {
   /// start.
   virtual bool start_transport() { return true; }
 
+  /// Has its readiness told, that to write once too if `writable`. It may be paused already.
+  [[nodiscard]] bool watch(bool writable);
+
   void on_ready(Readiness what);
 
   /// Reads what is there, up to the pass's bound; `to_the_end`: also beyond a short read.
@@ -69,6 +72,8 @@ class Socket : public websocket::Session {
   std::ptrdiff_t write(std::span<const byte_view> pieces) noexcept override;
   [[nodiscard]] std::uint64_t delivered() const noexcept override;
   void half_close() noexcept override;
+  bool stop_reading() noexcept override;
+  void start_reading() noexcept override;
   MoveStatus reserve(std::size_t loop) noexcept override;
   bool carry(std::unique_ptr<websocket::Transit>& transit) noexcept override;
   void give_up(std::size_t loop) noexcept override;

@@ -181,7 +181,7 @@ class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
         throw;
       }
       if (!socket.has_descriptor()) continue;
-      if (!loop_.poller->add(fd, socket.token(), socket.wants_to_write())) socket.broke();
+      if (!socket.watch(socket.wants_to_write())) socket.broke();
     }
     if (fd_ >= 0) loop_.list_unread(*this);
   }

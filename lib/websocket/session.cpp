@@ -26,6 +26,21 @@ void Session::limit_receive(std::size_t bytes) noexcept {
   decoder_.set_limits(endpoint_->limits_for(bytes));
 }
 
+// Pausing.
+
+bool Session::pause_reading() noexcept {
+  if (!is_open() || is_moving()) return false;
+  if (!paused_) paused_ = stop_reading();
+  return paused_;
+}
+
+void Session::resume_reading() noexcept {
+  if (!paused_) return;
+  paused_ = false;
+  if (awaits_message()) enter(stage_);
+  start_reading();
+}
+
 // Deadlines.
 
 time_point Session::since() const noexcept { return endpoint_->wheel_.time_of(activity_); }
@@ -57,6 +72,8 @@ time_point Session::deadline(time_point now) const noexcept {
 
 time_point Session::stage_deadline(time_point now) const noexcept {
   const Config& config = endpoint_->config_;
+  constexpr duration unlimited = std::chrono::hours{24};  // the wheel knows every session
+  if (paused_ && awaits_message()) return now + unlimited;
   switch (stage_) {
     case Stage::proxy_header:
     case Stage::refusal:
@@ -75,7 +92,7 @@ time_point Session::stage_deadline(time_point now) const noexcept {
   }
   if (!pinged_ && config.ping_interval != duration{0}) return since() + config.ping_interval;
   if (config.idle_timeout != duration{0}) return since() + config.idle_timeout;
-  return now + std::chrono::hours{24};  // nothing is due, but the wheel knows every session
+  return now + unlimited;
 }
 
 void Session::due(time_point now) {
@@ -136,9 +153,7 @@ void Session::due(time_point now) {
 // Writing.
 
 // Before that, and behind a close, other deadlines are shorter.
-bool Session::may_stall() const noexcept {
-  return stage_ == Stage::first || stage_ == Stage::messages || stage_ == Stage::stream;
-}
+bool Session::may_stall() const noexcept { return awaits_message() || stage_ == Stage::stream; }
 
 void Session::stalled() noexcept {
   if (!may_stall() || endpoint_->config_.write_timeout == duration{0}) return;
@@ -331,6 +346,7 @@ std::uint32_t Session::masking_key() noexcept {
 std::size_t Session::encode_close(std::byte* out, std::uint16_t code,
                                   std::string_view text) noexcept {
   enter(Stage::closing);
+  resume_reading();
   if (is_stream()) return 0;  // it just ends
   if (!close_code::may_be_sent(code, !is_client())) code = close_code::none;
   const auto key = is_client() ? std::optional<MaskKey>{masking_key()} : std::nullopt;

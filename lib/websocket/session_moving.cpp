@@ -56,8 +56,8 @@ void Session::depart(time_point now) {
   transit->remote = remote();
   transit->backlog = take_backlog();
   transit->max_message = decoder_.limits().max_message_bytes;
-  transit->activity = activity_ == unknown_time ? now : since();
-  transit->is_pinged = pinged_;
+  transit->activity = activity_ == unknown_time || paused_ ? now : since();
+  transit->is_pinged = pinged_ && !paused_;
   transit->awaits_first = stage_ == Stage::first;
   transit->is_stream = is_stream();
   if (is_stream()) transit->ignored = endpoint_->streams_.at(id().index).ignored;

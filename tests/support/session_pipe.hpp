@@ -89,6 +89,8 @@ class PipeSession final : public muster::websocket::Session {
   [[nodiscard]] bool has_ended_now() const { return has_ended(); }
 
   PipeCarrier* carrier = nullptr;
+  bool can_pause = true;
+  bool is_read = true;  ///< whether the driver would
 
  private:
   muster::MoveStatus reserve(std::size_t loop) noexcept override {
@@ -119,6 +121,11 @@ class PipeSession final : public muster::websocket::Session {
     return taken;
   }
   void half_close() noexcept override { pipe_->half_closed = true; }
+  bool stop_reading() noexcept override {
+    if (can_pause) is_read = false;
+    return can_pause;
+  }
+  void start_reading() noexcept override { is_read = true; }
   void destroy() noexcept override {
     if (pipe_ != nullptr) pipe_->destroyed = true;  // or another session has it now
     delete this;

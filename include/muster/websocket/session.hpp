@@ -22,9 +22,10 @@ namespace muster::websocket {
 ///
 /// A driver derives from it, implements `write` and `half_close`, calls `start` once, then
 /// `receive` for what arrives, `receive_end` when the peer has ended its side, and `stalled` when
-/// the transport is full. It destroys the object in, or after, `release`. If its sessions move
-/// between loops, it implements `reserve`, `carry` and `give_up`, and feeds a session nothing while
-/// `is_moving()`.
+/// the transport is full. One that can leave its input unread implements `stop_reading` and
+/// `start_reading`, and feeds a session nothing while `is_paused()`. It destroys the object in, or
+/// after, `release`. If its sessions move between loops, it implements `reserve`, `carry` and
+/// `give_up`, and feeds a session nothing while `is_moving()`.
 /// @threads one loop per session
 class Session : public Connection {
  public:
@@ -80,6 +81,9 @@ class Session : public Connection {
   void abandon() noexcept;
 
   void limit_receive(std::size_t bytes) noexcept override;
+  bool pause_reading() noexcept override;
+  void resume_reading() noexcept override;
+  [[nodiscard]] bool is_paused() const noexcept { return paused_; }
   [[nodiscard]] Address remote() const noexcept override { return {remote_ip_, remote_port_}; }
   [[nodiscard]] std::string_view subprotocol() const noexcept override;
 
@@ -102,6 +106,12 @@ class Session : public Connection {
   /// How many bytes the peer has taken, as far as the driver knows. Only whether it has changed
   /// matters.
   [[nodiscard]] virtual std::uint64_t delivered() const noexcept { return written(); }
+
+  /// Leaves what arrives unread from now on. False: it cannot.
+  virtual bool stop_reading() noexcept { return false; }
+
+  /// Reads what was left, and what arrives from now on; not from within this call.
+  virtual void start_reading() noexcept {}
 
   /// Ends the sending side of the transport.
   virtual void half_close() noexcept = 0;
@@ -155,6 +165,9 @@ class Session : public Connection {
   void look_after_stream(time_point now);
   [[nodiscard]] bool look_after_writing(time_point now);
   [[nodiscard]] bool may_stall() const noexcept;
+  [[nodiscard]] bool awaits_message() const noexcept {
+    return stage_ == Stage::first || stage_ == Stage::messages;
+  }
   void drain() noexcept;
   void ignore(std::size_t bytes, time_point now);
   void receive_head(mutable_byte_view bytes, time_point now);
@@ -190,13 +203,14 @@ class Session : public Connection {
   Opening& opening();
 
   // In the order that leaves no gaps: an idle connection is made of this and of its base.
-  Stage stage_ = Stage::head;
+  Stage stage_ : 4 = Stage::head;
   bool pinged_ : 1 = false;        // since the last activity
   bool answered_ : 1 = false;      // the request was answered with a response
   bool head_only_ : 1 = false;     // the request was a HEAD
   bool peer_is_done_ : 1 = false;  // its Close or its end has come
   bool finished_ : 1 = false;      // everything was written, the close included
   bool failed_ : 1 = false;        // what the peer sends is of no interest any more
+  bool paused_ : 1 = false;        // nothing is read
 
  protected:
   bool connecting_ : 1 = false;  // for the driver: a client's transport is being established
