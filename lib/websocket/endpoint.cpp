@@ -48,6 +48,7 @@ std::error_code validate(const Config& config, std::string& problem) {
         "max_connections_per_address must be between 1 and 2^30");
   check(config.upgrade_timeout >= 100ms && config.upgrade_timeout <= 10min,
         "upgrade_timeout must be between 100 ms and 10 min");
+  check(config.refusal_body.size() <= 4096, "refusal_body must have at most 4096 bytes");
   const auto optional_timeout = [](duration value) {
     return value == duration{0} || (value >= 100ms && value <= 24h);
   };
@@ -81,7 +82,8 @@ Endpoint::Endpoint(const Config& config, Outbox& outbox, Entropy& entropy, Servi
       outbox_(&outbox),
       entropy_(&entropy),
       service_(service),
-      wheel_(now, NodeAt{&outbox}) {
+      wheel_(now, NodeAt{&outbox}),
+      started_(now) {
   for (std::size_t i = 0; i < limits_.size(); ++i) {
     const std::size_t bytes = std::min(std::size_t{1} << i, config_.max_message);
     limits_[i] = {bytes, bytes};

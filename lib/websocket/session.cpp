@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace muster::websocket {
@@ -31,6 +32,7 @@ void Session::limit_receive(std::size_t bytes) noexcept {
 bool Session::pause_reading() noexcept {
   if (!is_open() || is_moving()) return false;
   if (!paused_) paused_ = stop_reading();
+  if (paused_) awaits_pong_ = false;  // it comes too late
   return paused_;
 }
 
@@ -106,6 +108,8 @@ void Session::due(time_point now) {
   const time_point when = deadline(now);
   if (when > now) {  // there was activity since it was set
     endpoint_->wheel_.set(id().index, when);
+    const bool is_busy = stage_ == Stage::messages && !pinged_ && !paused_;
+    if (is_busy && endpoint_->config_.measures_round_trips && !awaits_pong_) ping(now);
     return;
   }
   Stats& stats = endpoint_->stats_;
@@ -141,8 +145,7 @@ void Session::due(time_point now) {
   }
   if (!pinged_ && endpoint_->config_.ping_interval != duration{0}) {
     pinged_ = true;
-    ++stats.pings;
-    send_control_frame(Opcode::ping, {});
+    ping(now);
     endpoint_->wheel_.set(id().index, deadline(now));
     return;
   }
@@ -271,6 +274,7 @@ void Session::decode(mutable_byte_view bytes, time_point now) {
         send_control_frame(Opcode::pong, event.payload);
         break;
       case DecodeEvent::Type::pong:
+        take_pong(event.payload, now);
         break;
       case DecodeEvent::Type::close:
         peer_is_done_ = true;
@@ -335,6 +339,27 @@ void Session::send_control_frame(Opcode opcode, byte_view payload) noexcept {
   const auto key = is_client() ? std::optional<MaskKey>{masking_key()} : std::nullopt;
   const std::size_t size = write_control_frame(frame.data(), opcode, payload, key);
   send_control({frame.data(), size});
+}
+
+// A pong brings back what its ping says (RFC 6455 section 5.5.3): so nothing has to be kept of one
+// but that there is one. Who makes something up is wrong about one round trip, and not by more than
+// our uptime.
+void Session::ping(time_point now) noexcept {
+  ++endpoint_->stats_.pings;
+  if (!endpoint_->config_.measures_round_trips) return send_control_frame(Opcode::ping, {});
+  awaits_pong_ = true;
+  const duration sent = now - endpoint_->started_;
+  send_control_frame(Opcode::ping, std::as_bytes(std::span{&sent, 1}));
+}
+
+void Session::take_pong(byte_view payload, time_point now) noexcept {
+  duration sent{};
+  if (!awaits_pong_ || payload.size() != sizeof(sent)) return;
+  std::memcpy(&sent, payload.data(), sizeof(sent));
+  const duration received = now - endpoint_->started_;
+  if (sent < duration{0} || sent > received) return;
+  awaits_pong_ = false;
+  endpoint_->stats_.round_trips.add(received - sent);
 }
 
 std::uint32_t Session::masking_key() noexcept {

@@ -189,7 +189,8 @@ bool Session::is_origin_welcome(const RequestHead& head) const noexcept {
 void Session::refuse() noexcept {
   static constexpr std::array<HeaderField, 1> retry_after{{{"Retry-After", "5"}}};
   respond({.status = 429,
-           .body = as_bytes("too many connections from this address\n"),
+           .content_type = endpoint_->config_.refusal_type,
+           .body = as_bytes(endpoint_->config_.refusal_body),
            .headers = retry_after});
 }
 
@@ -244,12 +245,12 @@ bool Session::take_request(mutable_byte_view& bytes, time_point now) {
   Decision decision{outbox(), id()};
   if (!asks_for_websocket(head)) {
     ++stats.requests;
+    stage_ = Stage::request;
     if (!is_method(head.method)) {
       static constexpr std::array<HeaderField, 1> allow{{{"Allow", "GET, HEAD, POST"}}};
       decision.respond(
           {.status = 405, .body = as_bytes("only GET, HEAD and POST\n"), .headers = allow});
     } else {
-      stage_ = Stage::request;
       endpoint_->service_->on_request(request, std::move(decision), now);
       if (is_open()) announce(now);  // it is a stream
     }
@@ -313,6 +314,7 @@ void Session::respond(const Response& response) noexcept {
   answered_ = true;
   const bool is_status = response.status >= 200 && response.status <= 599;
   const unsigned status = is_status ? response.status : 500;
+  if (stage_ != Stage::request) ++endpoint_->handshakes_refused_[status];
   const bool has_content = status != 204 && status != 304;  // RFC 9110 sections 15.3.5 and 15.4.5
   std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
   text += reason_phrase(status);

@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/deadline_wheel.hpp>
+#include <muster/duration_histogram.hpp>
 #include <muster/entropy.hpp>
 #include <muster/outbox.hpp>
 #include <muster/rate_limit.hpp>
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -47,6 +49,10 @@ struct Config {
   /// Limits the new connections of each address in a second; usually shared by all listeners of a
   /// process. Outlives the endpoint. Null: no limit (server).
   AddressLimits* limits = nullptr;
+  /// The body of the 429 that tells somebody so, and its type: at most 4096 bytes, for a protocol
+  /// whose clients expect a certain one (server).
+  std::string refusal_body = "too many connections from this address\n";
+  std::string refusal_type = "text/plain; charset=utf-8";
 
   /// From the connection's start to the end of the opening handshake, a late decision included.
   duration upgrade_timeout = std::chrono::seconds{10};
@@ -54,6 +60,9 @@ struct Config {
   duration first_message_timeout{0};
   /// Silence after which a ping is sent; 0: never.
   duration ping_interval = std::chrono::seconds{20};
+  /// For `Stats::round_trips`: pings say when they were sent, and go about as often to those who
+  /// are not silent.
+  bool measures_round_trips = false;
   /// Silence after which the peer is taken for dead; 0: never. The peer of a stream has nothing to
   /// say.
   duration idle_timeout = std::chrono::seconds{45};
@@ -117,6 +126,7 @@ struct Stats {
   std::uint64_t messages = 0;         ///< received, whole
   std::uint64_t bytes = 0;            ///< received
   std::uint64_t pings = 0;            ///< sent
+  DurationHistogram round_trips{};    ///< from a ping to its pong, if they are measured
   std::uint64_t heartbeats = 0;       ///< comment lines sent on streams
   std::uint64_t protocol_errors = 0;  ///< connections failed for what RFC 6455 forbids
   std::uint64_t oversized = 0;        ///< connections failed for a message above the limit
@@ -175,6 +185,12 @@ class Endpoint {
   [[nodiscard]] std::size_t address_count() const noexcept { return per_address_.size(); }
 
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
+
+  /// Opening handshakes since the start that got another answer than 101, by its status; by
+  /// services too. What is no valid request counts, for nobody knows what it was to be.
+  [[nodiscard]] const std::map<unsigned, std::uint64_t>& handshakes_refused() const noexcept {
+    return handshakes_refused_;
+  }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] Outbox& outbox() const noexcept { return *outbox_; }
 
@@ -241,6 +257,7 @@ class Endpoint {
   Service* service_;
   void* context_ = nullptr;
   Stats stats_;
+  std::map<unsigned, std::uint64_t> handshakes_refused_;
   DeadlineWheel<NodeAt> wheel_;
   time_point now_ = no_deadline;  // during a call that knows the time; else no_deadline
   std::size_t session_count_ = 0;
@@ -251,6 +268,7 @@ class Endpoint {
   std::unordered_map<std::uint32_t, Stall> stalls_;                       // by connection index
   std::unordered_set<std::uint32_t> refused_;  // those that get an answer, and count nowhere else
   RateMeter refusals_;
+  time_point started_;                   // the times in pings count from here
   ConnectionId deciding_;                // whose upgrade request the service is looking at
   AcceptValue deciding_accept_;          // what answers that request's key
   const Session* announcing_ = nullptr;  // a client's session whose service hears `on_open`

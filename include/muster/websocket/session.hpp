@@ -200,11 +200,14 @@ class Session : public Connection {
   [[nodiscard]] bool awaits_request() const noexcept { return stage_ <= Stage::head; }
   [[nodiscard]] bool is_origin_welcome(const RequestHead& head) const noexcept;
   void send_control_frame(Opcode opcode, byte_view payload) noexcept;
+  void ping(time_point now) noexcept;
+  void take_pong(byte_view payload, time_point now) noexcept;
   Opening& opening();
 
   // In the order that leaves no gaps: an idle connection is made of this and of its base.
   Stage stage_ : 4 = Stage::head;
   bool pinged_ : 1 = false;        // since the last activity
+  bool awaits_pong_ : 1 = false;   // of the last ping
   bool answered_ : 1 = false;      // the request was answered with a response
   bool head_only_ : 1 = false;     // the request was a HEAD
   bool peer_is_done_ : 1 = false;  // its Close or its end has come
