@@ -19,9 +19,11 @@ namespace shard_program {
 
 namespace {
 
+using muster::DurationHistogram;
 using muster::shard::AnyShard;
 using muster::shard::InputVerdict;
 using muster::shard::Registry;
+using muster::shard::TickPhase;
 
 std::string number(double value) {
   std::array<char, 32> digits;
@@ -48,8 +50,8 @@ class Writer {
     text_.append("# HELP ").append(name).append(" ").append(help).append("\n");
     text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
   }
-  void sample(const std::string& labels, const std::string& value) {
-    text_ += name_;
+  void sample(const std::string& labels, const std::string& value, std::string_view suffix = {}) {
+    text_.append(name_).append(suffix);
     if (!labels.empty()) text_.append("{").append(labels).append("}");
     text_.append(" ").append(value).append("\n");
   }
@@ -88,6 +90,23 @@ class Writer {
     }
   }
 
+  // Its buckets are cumulative.
+  void histogram(const std::string& labels, const DurationHistogram& durations) {
+    const auto seconds = [](muster::duration length) {
+      return number(std::chrono::duration<double>{length}.count());
+    };
+    const std::string comma = labels.empty() ? "" : ",";
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < DurationHistogram::bound_count; ++i) {
+      below += durations.counts()[i];
+      sample(labels + comma + label("le", seconds(DurationHistogram::bounds[i])),
+             std::to_string(below), "_bucket");
+    }
+    sample(labels + comma + label("le", "+Inf"), std::to_string(durations.count()), "_bucket");
+    sample(labels, seconds(durations.sum()), "_sum");
+    sample(labels, std::to_string(durations.count()), "_count");
+  }
+
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
@@ -105,7 +124,7 @@ void write_shards(Writer& out) {
   out.each("muster_shard_running", "gauge", "1 until the shard has ended.",
            [](const ShardSnapshot& shard) { return shard.is_running ? 1 : 0; });
   out.each(
-      "muster_shard_tick_lag_seconds", "gauge", "How late the last tick was.",
+      "muster_shard_last_tick_lag_seconds", "gauge", "How late the last tick was.",
       [](const ShardSnapshot& shard) { return std::chrono::duration<double>{shard.lag}.count(); });
   out.each("muster_shard_ticks_skipped_total", "counter", "Ticks that never ran.",
            [](const ShardSnapshot& shard) { return shard.skipped; });
@@ -132,7 +151,25 @@ void write_shards(Writer& out) {
                    &Stats::closed_slow);
 }
 
+void write_times(Writer& out, const Snapshot& now) {
+  out.family("muster_shard_tick_seconds", "histogram",
+             "What the ticks of all shards spent their time on, by phase.");
+  for (std::size_t i = 0; i < muster::shard::tick_phase_count; ++i) {
+    out.histogram(label("phase", to_string(static_cast<TickPhase>(i))), now.ticks.phases[i]);
+  }
+  out.family("muster_shard_tick_lag_seconds", "histogram", "How late ticks began.");
+  out.histogram({}, now.ticks.lag);
+  out.family("muster_shard_rtt_seconds", "histogram",
+             "Round trips from a ping to its pong, about one every 20 s for each connection.");
+  out.histogram({}, now.websocket.round_trips);
+}
+
 void write_program(Writer& out, const Snapshot& now) {
+  out.family("muster_shard_handshake_refused_total", "counter",
+             "Opening handshakes refused, by status, those of the transport's limits too.");
+  for (const auto& [status, count] : now.handshakes_refused) {
+    out.sample(label("status", std::to_string(status)), std::to_string(count));
+  }
   out.family("muster_shard_refused_total", "counter", "Requests and upgrades refused.");
   out.sample(label("status", "4xx"), std::to_string(now.service.refused_4xx));
   out.sample(label("status", "5xx"), std::to_string(now.service.refused_5xx));
@@ -170,6 +207,7 @@ std::string prometheus_text(const Snapshot& now) {
   out.one("muster_shards", "gauge", "Shards that exist, those that linger too.",
           static_cast<double>(now.shards.size()));
   write_shards(out);
+  write_times(out, now);
   write_program(out, now);
   return out.take();
 }
@@ -221,6 +259,11 @@ Snapshot sum(std::vector<Snapshot> loops) {
     total.websocket.upgrades += loop.websocket.upgrades;
     total.websocket.messages += loop.websocket.messages;
     total.websocket.bytes += loop.websocket.bytes;
+    total.websocket.round_trips += loop.websocket.round_trips;
+    for (const auto& [status, count] : loop.handshakes_refused) {
+      total.handshakes_refused[status] += count;
+    }
+    total.ticks += loop.ticks;
     total.outbox.bytes += loop.outbox.bytes;
     total.outbox.writes += loop.outbox.writes;
     total.connections += loop.connections;

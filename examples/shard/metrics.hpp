@@ -5,10 +5,12 @@
 #include <muster/outbox.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/service.hpp>
+#include <muster/shard/tick_times.hpp>
 #include <muster/websocket/endpoint.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,10 @@ struct ShardSnapshot {
 /// What there is to tell of one loop, or of all, at one moment.
 struct Snapshot {
   std::vector<ShardSnapshot> shards{};
+  muster::shard::TickTimes::Stats ticks{};
   muster::shard::Service::Stats service{};
   muster::websocket::Stats websocket{};
+  std::map<unsigned, std::uint64_t> handshakes_refused{};  ///< by status
   muster::Outbox::Stats outbox{};
   std::size_t connections = 0;
   std::size_t loops = 1;

@@ -5,6 +5,7 @@
 #include "arena.hpp"
 #include "page.hpp"
 
+#include <muster/shard/error_body.hpp>
 #include <muster/shard/shard.hpp>
 
 #include <algorithm>
@@ -61,6 +62,10 @@ muster::asio::WebSocketServer::Config listener_config(const Options& options,
   muster::asio::WebSocketServer::Config config;
   config.max_connections_per_address = options.connections_per_address;
   config.limits = &limits;
+  config.refusal_body = muster::shard::error_body(muster::shard::ErrorCode::rate_limited,
+                                                  "too many connections from this address");
+  config.refusal_type = "application/json";
+  config.measures_round_trips = true;
   config.trusted_proxies = options.trusted_proxies;
   if (!config.trusted_proxies.empty()) {
     config.proxy_protocol = muster::websocket::ProxyProtocol::v1_v2;
@@ -92,6 +97,7 @@ Server::Server(const Options& options, Fleet& fleet, std::uint32_t index)
       snapshots_(fleet.group, index,
                  [&fleet](std::size_t loop) { return fleet.servers[loop]->snapshot(); }),
       started_(loop_.now()) {
+  registry_.set_stopwatch(&stopwatch_);
   add_pages();
 }
 
@@ -102,8 +108,10 @@ void Server::join(const std::vector<muster::shard::Service*>& services) {
 
 Snapshot Server::snapshot() const {
   return {.shards = snapshot_of(registry_),
+          .ticks = registry_.tick_times(),
           .service = service_.stats(),
           .websocket = server_.endpoint().stats(),
+          .handshakes_refused = server_.endpoint().handshakes_refused(),
           .outbox = loop_.outbox().stats(),
           .connections = server_.endpoint().session_count(),
           .uptime = loop_.now() - started_};

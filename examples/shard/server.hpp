@@ -17,7 +17,9 @@
 #include <muster/shard/authenticator.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/service.hpp>
+#include <muster/shard/tick_times.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,6 +46,14 @@ class Accounts final : public muster::shard::Authenticator {
   std::string admin_;
   relay_program::Accounts accounts_;
   muster::asio::HmacSha256 mac_;
+};
+
+/// The clock that loops read too.
+class SteadyStopwatch final : public muster::shard::Stopwatch {
+ public:
+  [[nodiscard]] muster::time_point read() noexcept override {
+    return std::chrono::steady_clock::now();
+  }
 };
 
 /// Everything that answers on the program's port, on one loop. The shards of others are reached
@@ -115,6 +125,7 @@ class Server final : private muster::Service {
   muster::asio::Loop& loop_;
   muster::asio::SystemEntropy entropy_;
   Accounts accounts_;
+  SteadyStopwatch stopwatch_;
   muster::shard::Registry registry_;
   muster::shard::Service service_;
   muster::Router router_;

@@ -111,14 +111,17 @@ class Server(Process):
                 helps.add(name)
             elif line.startswith("# TYPE "):
                 _, _, name, kind = line.split(" ")
-                assert name in helps and name not in kinds and kind in ("counter", "gauge"), line
+                assert name in helps and name not in kinds, line
+                assert kind in ("counter", "gauge", "histogram"), line
                 assert name.endswith("_total") == (kind == "counter"), line
                 kinds[name] = kind
             else:
                 match = re.fullmatch(
                     r'([a-z_]+)(\{[a-z_]+="[^"\\]*"(?:,[a-z_]+="[^"\\]*")*\})? ([0-9.e+-]+)', line)
                 assert match, f"not a sample: {line!r}"
-                assert match[1] in kinds, f"no TYPE before {line!r}"
+                family = re.sub("_(bucket|sum|count)$", "", match[1])
+                is_part = kinds.get(family) == "histogram" and family != match[1]
+                assert is_part or kinds.get(match[1], "histogram") != "histogram", f"no TYPE before {line!r}"
                 key = match[1] + (match[2] or "")
                 assert key not in samples, f"twice: {key}"
                 samples[key] = float(match[3])

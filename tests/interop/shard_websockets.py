@@ -158,6 +158,43 @@ async def case_what_is_no_input(shard):
         assert after[malformed] - before[malformed] == 6
 
 
+def check_histogram(samples, name, labels=""):
+    """Its buckets are cumulative, and the last has all. Returns how many there are, and their sum."""
+    comma = labels + "," if labels else ""
+    prefix = f'{name}_bucket{{{comma}le="'
+    buckets = [(bound[len(prefix):-2], count) for bound, count in samples.items()
+               if bound.startswith(prefix)]
+    assert len(buckets) > 10 and buckets[-1][0] == "+Inf", buckets
+    bounds = [float(bound) for bound, _ in buckets]
+    counts = [count for _, count in buckets]
+    assert bounds == sorted(set(bounds)) and counts == sorted(counts), buckets
+    braces = f"{{{labels}}}" if labels else ""
+    assert samples[f"{name}_count{braces}"] == counts[-1]
+    return counts[-1], samples[f"{name}_sum{braces}"]
+
+
+async def case_what_ticks_cost(shard):
+    before = await metrics(shard)
+    async with join(shard, "ann") as ann:
+        for _ in range(20):
+            await snapshot(ann)
+        await refused(shard, 404, "SHARD_NOT_FOUND", "shard=nowhere&sid=bob")
+        after = await metrics(shard)
+    counts = set()
+    for phase in "apply", "step", "view", "encode", "publish":
+        count, seconds = check_histogram(after, "muster_shard_tick_seconds", f'phase="{phase}"')
+        earlier, _ = check_histogram(before, "muster_shard_tick_seconds", f'phase="{phase}"')
+        assert count >= earlier + 19 and seconds > 0, (phase, count, earlier, seconds)
+        counts.add(count)
+    assert len(counts) == 1, counts  # each once in a tick
+    ticks = sum(after[f'muster_shard_ticks_total{{shard="{name}"}}'] for name in ("arena", "café"))
+    lags, _ = check_histogram(after, "muster_shard_tick_lag_seconds")
+    assert counts == {lags} == {ticks}, (counts, lags, ticks)
+    check_histogram(after, "muster_shard_rtt_seconds")
+    refusals = 'muster_shard_handshake_refused_total{status="404"}'
+    assert after[refusals] == before.get(refusals, 0) + 1
+
+
 async def case_too_many_inputs(shard):
     async with join(shard, "ann") as ann:
         await picture_where(ann, "the own body", is_there("ann"))
@@ -281,6 +318,23 @@ async def full(program):
         assert await asyncio.to_thread(shard.stop) == 0
 
 
+async def above_the_limit_of_an_address(program):
+    """The transport refuses it, and says so as the shards do."""
+    with Shard(program, "--backend", BACKEND, "--guests", "--connections-per-address", "1") as shard:
+        async with join(shard, "ann") as ann:
+            await snapshot(ann)
+            fields = await refused(shard, 429, "RATE_LIMITED", "shard=arena&sid=bob")
+            assert int(fields["Retry-After"]) > 0
+            assert fields["Content-Type"] == "application/json"
+            await snapshot(ann)
+
+        def is_counted():
+            status, _, body = shard.request("GET", "/metrics")
+            return status == 200 and b'muster_shard_handshake_refused_total{status="429"} ' in body
+        await asyncio.to_thread(wait_until, is_counted, "its place is free")
+        assert await asyncio.to_thread(shard.stop) == 0
+
+
 async def guests_are_given_an_id(program):
     with Shard(program, "--backend", BACKEND) as shard:
         assert shard.rules.endswith("guests are given an id"), shard.rules
@@ -387,7 +441,8 @@ async def main(program):
                 'muster_shard_subscribers{shard="arena"}'] == 0, "all subscribers are gone"))
             await run("ends", asyncio.to_thread(shard.stop))
             assert shard.process.returncode == 0 and shard.errors == [], shard.errors
-    for test in accounts, full, guests_are_given_an_id, origins, drain, never_reading_peer:
+    for test in (accounts, full, above_the_limit_of_an_address, guests_are_given_an_id, origins, drain,
+                 never_reading_peer):
         await run(test.__name__, test(program))
     return 1 if failed else 0
 
