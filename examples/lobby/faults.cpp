@@ -207,6 +207,7 @@ bool Faults::apply(const Fault& fault, Connection& connection, Json& frame, std:
       return true;
     case Kind::half_open:
       half_open_.insert({connection.id().index, connection.id().generation});
+      connection.pause_reading();  // so that no ping is answered either
       return true;
     case Kind::delay:
       late_.push_back({hooks_.now() + std::chrono::milliseconds{value_or(fault, 1000)},

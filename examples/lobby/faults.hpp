@@ -27,7 +27,7 @@ struct Fault {
   enum class Kind : std::uint8_t {
     close,                ///< closes, with the code VALUE (1011)
     cut,                  ///< ends the connection without a close
-    half_open,            ///< sends nothing more and does not look at what comes
+    half_open,            ///< sends nothing more and reads nothing, no ping either
     delay,                ///< sends VALUE milliseconds later (1000), and what follows behind it
     duplicate,            ///< sends twice
     repeat_seq,           ///< with the number of the frame before it

@@ -64,9 +64,9 @@ async def closed(connection):
         return gone.rcvd.code if gone.rcvd else None
 
 
-async def take_seat(lobby, matched, bot):
+async def take_seat(lobby, matched, bot, **more):
     seat = await websockets.connect(lobby.ws + matched["gateway_ws_url"],
-                                    subprotocols=[SENTINEL, bot[1]])
+                                    subprotocols=[SENTINEL, bot[1]], **more)
     assert seat.subprotocol == SENTINEL
     await seat.send(json.dumps({"type": "authenticate", "match_id": matched["match_id"], "token": ""}))
     assert json.loads(await seat.recv())["type"] == "hello"
@@ -187,10 +187,48 @@ async def run(program, backend, folder):
         assert lobby.stop() == 0
 
 
+async def end_of(seat):
+    """How it ends, and after which frames. Nothing is played."""
+    frames = []
+    try:
+        async for text in seat:
+            frames.append(json.loads(text)["type"])
+        return None, frames
+    except websockets.ConnectionClosed as gone:
+        return gone, frames
+
+
+async def run_half_open(program, backend, folder):
+    """A gateway that is there, and neither hears nor answers: a bot finds out by its own pings."""
+    accounts = folder / "accounts"
+    accounts.write_text(account(ANN, "Ann") + account(BOB, "Bob"))
+    with Lobby(program, "--backend", backend, "--accounts", str(accounts),
+               "--fault", "half-open@1:4") as lobby:
+        ann, bob = await check_in(lobby, ANN), await check_in(lobby, BOB)
+        lobby.api("POST", "matchmaking/join", ANN)
+        assert lobby.api("POST", "matchmaking/join", BOB)[1]["status"] == "matched"
+        matched = [await frame_of(ann, "matched"), await frame_of(bob, "matched")]
+        pinging = {"ping_interval": 0.3, "ping_timeout": 1, "close_timeout": 1}
+        seats = [await take_seat(lobby, *who, **pinging) for who in zip(matched, (ANN, BOB))]
+        ends = [asyncio.create_task(end_of(seat)) for seat in seats]
+        done, others = await asyncio.wait(ends, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1, ends
+        gone, frames = done.pop().result()
+        # It gave up itself, behind hello and two more frames; it was told nothing.
+        assert gone.sent.code == 1011 and gone.rcvd is None, (gone.sent, gone.rcvd)
+        assert "turn_request" not in frames and len(frames) == 2, frames
+        # The other one's pings are answered.
+        other = seats[ends.index(*others)]
+        await asyncio.wait_for(await other.ping(), 10)
+        assert other.open
+        assert lobby.stop() == 0
+
+
 def main():
     program, backend = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(program, backend, pathlib.Path(folder)))
+        asyncio.run(run_half_open(program, backend, pathlib.Path(folder)))
     return 0
 
 
