@@ -75,6 +75,13 @@ function(muster_component name)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC})
   muster_private_headers(${target} ${arg_PRIVATE})
 
+  # Under a sanitizer what most sources include is parsed once, unless a compiler cache keeps the
+  # objects. In every other build a source has to include what it uses.
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize" AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <chrono> <functional> <map>
+      <memory> <optional> <span> <string> <string_view> <unordered_map> <utility> <vector>)
+  endif()
+
   if(MUSTER_NO_EXCEPTIONS AND arg_NO_EXCEPTIONS AND NOT MSVC)
     foreach(source IN LISTS arg_SOURCES)
       if(NOT source IN_LIST arg_EXCEPTIONS_IN)

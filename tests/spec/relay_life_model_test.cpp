@@ -2,6 +2,7 @@
 // Random lives of rooms against a plain model: who is a member, who is away, whose token is good,
 // and what each connection has been sent.
 #include "support/relay_world.hpp"
+#include "support/seeds.hpp"
 
 #include <chrono>
 #include <map>
@@ -466,7 +467,7 @@ class Life {
 }  // namespace
 
 TEST_CASE("relay life model: random lives of rooms go as the model says", "[relay][random]") {
-  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= ::test::share_of(1500); ++seed) {
     INFO("seed " << seed);
     // A host that is waited for so long that meanwhile ids are given out again.
     Life{seed, seed % 3 == 0 ? duration{10min} : duration{30s}}.play(seed % 3 == 0 ? 150 : 60);

@@ -17,6 +17,7 @@
 
 #include "support/catch.hpp"
 #include "support/frames.hpp"
+#include "support/seeds.hpp"
 
 #include <websocketpp/close.hpp>
 #include <websocketpp/extensions/permessage_deflate/disabled.hpp>
@@ -254,9 +255,9 @@ std::vector<Decoded> ask_oracle(std::string_view stream, Role role, const Limits
 }
 
 struct Tally {
-  int messages = 0;
-  int errors = 0;
-  int closes = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t closes = 0;
 };
 
 // Compares one seed's stream; false on a difference, which has been reported.
@@ -288,20 +289,20 @@ bool agrees(std::uint64_t seed, bool with_damage, Tally& tally) {
 
 TEST_CASE("rfc6455: streams that follow the rules mean the same to hybi13", "[rfc6455][oracle]") {
   Tally tally;
-  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= ::test::share_of(3000); ++seed) {
     if (!agrees(seed, false, tally)) break;
   }
   // The streams are of use only if they get far: all kinds of endings, and many messages.
-  CHECK(tally.messages > 5000);
-  CHECK(tally.errors > 100);
-  CHECK(tally.closes > 100);
+  CHECK(tally.messages > ::test::share_of(5000));
+  CHECK(tally.errors > ::test::share_of(100));
+  CHECK(tally.closes > ::test::share_of(100));
 }
 
 TEST_CASE("rfc6455: damaged streams are refused where hybi13 refuses them", "[rfc6455][oracle]") {
   Tally tally;
-  for (std::uint64_t seed = 1; seed <= 6000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= ::test::share_of(6000); ++seed) {
     if (!agrees(seed, true, tally)) break;
   }
-  CHECK(tally.messages > 2000);
-  CHECK(tally.errors > 2000);
+  CHECK(tally.messages > ::test::share_of(2000));
+  CHECK(tally.errors > ::test::share_of(2000));
 }

@@ -4,6 +4,7 @@
 #include <muster/soe/config.hpp>
 
 #include "support/catch.hpp"
+#include "support/seeds.hpp"
 #include "support/soe_pair.hpp"
 #include "support/soe_stream.hpp"
 
@@ -212,7 +213,7 @@ SoePair::Settings settings_of(std::uint64_t seed, std::string& described) {
 
 /// Runs a load with many seeds, and names each that fails.
 void check_seeds(std::uint64_t first, std::uint64_t count, const Load& load) {
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  for (std::uint64_t seed = first; seed < first + ::test::share_of(count); ++seed) {
     std::string described;
     Run run{settings_of(seed, described), load};
     const std::string problem = run();
@@ -265,7 +266,7 @@ TEST_CASE("SOE delivery: every message once and in order, past 2^17 packets", "[
 }
 
 TEST_CASE("SOE delivery: with a small budget everything arrives in its time", "[soe][delivery]") {
-  for (std::uint64_t seed = 6000; seed < 6060; ++seed) {
+  for (std::uint64_t seed = 6000; seed < 6000 + ::test::share_of(60); ++seed) {
     std::string described;
     SoePair::Settings settings = settings_of(seed, described);
     settings.client.send_budget = settings.server.send_budget = 256 * 1024;

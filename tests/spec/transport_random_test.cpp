@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random use of the transport interface against a model that knows only the order of sends.
 #include "support/catch.hpp"
+#include "support/seeds.hpp"
 #include "support/wire_connection.hpp"
 
 #include <charconv>
@@ -336,7 +337,8 @@ class Run {
 };
 
 void run_seeds(std::uint32_t first, std::uint32_t count, bool tight) {
-  for (std::uint32_t seed = first; seed < first + count; ++seed) {
+  const auto end = first + static_cast<std::uint32_t>(::test::share_of(count));
+  for (std::uint32_t seed = first; seed < end; ++seed) {
     const std::string fault = Run{seed, tight}.run();
     if (!fault.empty()) {
       INFO("seed " << seed << ": " << fault);

@@ -4,6 +4,7 @@
 #include <muster/shard/matchmaker.hpp>
 
 #include "support/catch.hpp"
+#include "support/seeds.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -428,7 +429,7 @@ TEST_CASE("matchmaker: random lives of players keep to the model", "[shard]") {
   std::uint64_t interferences = 0;
   std::uint64_t mixed_sizes = 0;
   std::uint64_t checks = 0;
-  for (unsigned seed = 1; seed <= 200; ++seed) {
+  for (unsigned seed = 1; seed <= ::test::share_of(200); ++seed) {
     INFO("seed " << seed);
     Model model{seed};
     for (int i = 0; i < 400; ++i) model.step();
@@ -440,9 +441,9 @@ TEST_CASE("matchmaker: random lives of players keep to the model", "[shard]") {
     checks += model.checks;
   }
   // The lives were not dull.
-  CHECK(matches > 2'000);
-  CHECK(failures > 400);
-  CHECK(interferences > 400);
-  CHECK(mixed_sizes > 400);
-  CHECK(checks > 20'000);
+  CHECK(matches > ::test::share_of(2'000));
+  CHECK(failures > ::test::share_of(400));
+  CHECK(interferences > ::test::share_of(400));
+  CHECK(mixed_sizes > ::test::share_of(400));
+  CHECK(checks > ::test::share_of(20'000));
 }

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// Nothing: CMake wants a source where the tests' precompiled header is made.
