@@ -440,13 +440,33 @@ bool Connection::flush() noexcept {
     finished_ = true;
     finish(close_info());
   }
-  if (wants_writable_ && state_ == State::open && queued_bytes_ <= budget().bytes / 2 &&
-      queued_frames_ <= budget().frames / 2) {
-    wants_writable_ = false;
-    if (!writable_) outbox_->writables_.push_back(this);
-    writable_ = true;
-  }
+  report_backlog();
   return true;
+}
+
+// Notes what the service wants to hear of the queue after a flush.
+void Connection::report_backlog() noexcept {
+  if (state_ != State::open) return;
+  if (watched_) {
+    if (wants_writable_ == (queued_bytes_ != 0)) return;
+    // Both ends of a backlog are told by the same list: `wants_writable_` says which it is.
+    if (wants_writable_) watched_ = false;
+    wants_writable_ = !wants_writable_;
+  } else {
+    if (!wants_writable_ || queued_bytes_ > budget().bytes / 2 ||
+        queued_frames_ > budget().frames / 2) {
+      return;
+    }
+    wants_writable_ = false;
+  }
+  if (!writable_) outbox_->writables_.push_back(this);
+  writable_ = true;
+  outbox_->notify();
+}
+
+void Connection::report_drained() noexcept {
+  watched_ = wants_writable_ = true;
+  if (state_ == State::open) outbox_->mark_dirty(*this, Urgency::urgent);
 }
 
 std::ptrdiff_t Connection::write(std::span<const byte_view>) noexcept { return -1; }

@@ -284,7 +284,12 @@ void Outbox::tell_writables(time_point now) {
       connection->wants_writable_ = true;  // told there
       continue;
     }
-    if (connection->is_open()) connection->service_->on_writable(*connection, now);
+    if (!connection->is_open()) continue;
+    if (connection->watched_ && connection->wants_writable_) {
+      connection->service_->on_backlog(*connection, now);
+    } else {
+      connection->service_->on_writable(*connection, now);
+    }
   }
   drop_front(writables_, count);
 }

@@ -17,6 +17,7 @@ void Service::on_arrival(Connection& connection, std::unique_ptr<Luggage>, time_
 }
 
 void Service::on_writable(Connection&, time_point) {}
+void Service::on_backlog(Connection&, time_point) {}
 
 void Service::on_overrun(Connection& connection, std::uint32_t, time_point) {
   connection.discard_queue();
@@ -27,6 +28,7 @@ void Service::on_fault(Connection&, const CloseInfo&, time_point) {}
 void Service::on_drain(time_point) {}
 void Service::on_close(Connection&, const CloseInfo&, time_point) {}
 void Service::advance(time_point) {}
+const Liveness* Service::liveness() const noexcept { return nullptr; }
 time_point Service::next_deadline() const noexcept { return no_deadline; }
 
 }  // namespace muster

@@ -167,6 +167,15 @@ class Connection {
   /// True until `close`, or until the transport ended.
   [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
 
+  /// Has the service told, once, when a flush leaves something waiting: `on_backlog`, and then
+  /// `on_writable` when nothing waits any more. For a service that keeps what a slow peer misses in
+  /// an order of its own.
+  void watch_backlog() noexcept { watched_ = true; }
+
+  /// Has the service told, once, when nothing waits: `on_writable`, after the next flush that
+  /// leaves it so.
+  void report_drained() noexcept;
+
   /// Bytes that wait: queued, and not yet taken by the transport. What waits in a group's batch is
   /// not part of it before its flush.
   [[nodiscard]] std::size_t backlog() const noexcept { return queued_bytes_; }
@@ -338,6 +347,7 @@ class Connection {
   void push(SendEntry&& entry);
   void push_control(byte_view encoded, std::uint8_t flags);
   std::uint32_t gone(const QueueChange& change) noexcept;
+  void report_backlog() noexcept;
   SendStatus refuse() noexcept;
   void overrun(std::uint32_t lost) noexcept;
   void drop_replaced(std::uint32_t key) noexcept;
@@ -371,6 +381,7 @@ class Connection {
   bool told_ : 1 = false;            // the service has heard on_close: ids do not find it any more
   bool moving_ : 1 = false;          // in the outbox's list of those that leave for another loop
   bool announced_ : 1 = false;       // on_open was called
+  bool watched_ : 1 = false;         // wants_writable_ says which end of a backlog is awaited
 };
 
 }  // namespace muster

@@ -24,6 +24,10 @@ class Router final : public Service {
   /// Upgrade requests for `path` go to `service`, which must outlive the router.
   Router& route(std::string path, Service& service);
 
+  /// Upgrade requests for every path that begins with `prefix` and has no route of its own. Of
+  /// several prefixes the longest counts.
+  Router& route_below(std::string prefix, Service& service);
+
   /// GET and HEAD requests for `path`.
   Router& get(std::string path, Handler handler);
 
@@ -48,10 +52,12 @@ class Router final : public Service {
     Handler post;
   };
 
-  [[nodiscard]] const Page* below(std::string_view path) const;
+  [[nodiscard]] const Page* page_below(std::string_view path) const;
+  [[nodiscard]] Service* service_below(std::string_view path) const;
   static void answer(const Page& page, const Request& request, Decision decision, time_point now);
 
   std::map<std::string, Service*, std::less<>> services_;
+  std::map<std::string, Service*, std::less<>> service_prefixes_;
   std::map<std::string, Page, std::less<>> pages_;
   std::map<std::string, Page, std::less<>> prefixes_;
 };

@@ -12,6 +12,12 @@
 
 namespace muster {
 
+/// When a transport asks a silent peer for a sign of life, and takes it for dead.
+struct Liveness {
+  duration ping_interval{};  ///< of silence; 0: it is never asked
+  duration idle_timeout{};   ///< of silence; 0: never. Longer than `ping_interval`
+};
+
 /// The application's side of the transport interface: a room server, a shard, a client.
 ///
 /// Every call comes from the loop's thread, with the pass's time, never from within `send`, `close`
@@ -38,8 +44,13 @@ class Service {
   /// One whole message; its bytes are valid during the call.
   virtual void on_message(Connection& connection, const Message& message, time_point now) = 0;
 
-  /// A send was refused, or an overrun reported, and the queue has drained to half of the budget.
+  /// A send was refused, or an overrun reported, and the queue has drained to half of the budget;
+  /// or to nothing, after `on_backlog` or `Connection::report_drained`.
   virtual void on_writable(Connection& connection, time_point now);
+
+  /// After `Connection::watch_backlog`: the peer does not take all that was sent, and something
+  /// waits. `on_writable` follows when it has.
+  virtual void on_backlog(Connection& connection, time_point now);
 
   /// `lost` broadcast messages did not fit into the connection's budget and were dropped; what was
   /// queued before is still in order, and no later broadcast was queued either. Called once for all
@@ -61,6 +72,9 @@ class Service {
 
   /// Carries out what is due. The loop calls it at or soon after `next_deadline()`.
   virtual void advance(time_point now);
+
+  /// How long its connections may be silent, if not as long as their transport allows.
+  [[nodiscard]] virtual const Liveness* liveness() const noexcept;
 
   /// When `advance` has something to do, or `no_deadline`. Read after every pass, so it must be
   /// cheap.

@@ -72,6 +72,13 @@ time_point Session::deadline(time_point now) const noexcept {
   return stall == endpoint_->stalls_.end() ? when : std::min(when, stall->second.look);
 }
 
+// Its service's word, or the transport's.
+Liveness Session::liveness() const noexcept {
+  const Liveness* const own = service() == nullptr ? nullptr : service()->liveness();
+  const Config& config = endpoint_->config_;
+  return own != nullptr ? *own : Liveness{config.ping_interval, config.idle_timeout};
+}
+
 time_point Session::stage_deadline(time_point now) const noexcept {
   const Config& config = endpoint_->config_;
   constexpr duration unlimited = std::chrono::hours{24};  // the wheel knows every session
@@ -92,8 +99,9 @@ time_point Session::stage_deadline(time_point now) const noexcept {
     case Stage::messages:
       break;
   }
-  if (!pinged_ && config.ping_interval != duration{0}) return since() + config.ping_interval;
-  if (config.idle_timeout != duration{0}) return since() + config.idle_timeout;
+  const Liveness limits = liveness();
+  if (!pinged_ && limits.ping_interval != duration{0}) return since() + limits.ping_interval;
+  if (limits.idle_timeout != duration{0}) return since() + limits.idle_timeout;
   return now + unlimited;
 }
 
@@ -143,7 +151,7 @@ void Session::due(time_point now) {
     case Stage::messages:
       break;
   }
-  if (!pinged_ && endpoint_->config_.ping_interval != duration{0}) {
+  if (!pinged_ && liveness().ping_interval != duration{0}) {
     pinged_ = true;
     ping(now);
     endpoint_->wheel_.set(id().index, deadline(now));

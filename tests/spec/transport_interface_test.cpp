@@ -910,6 +910,69 @@ TEST_CASE("transport: on_writable comes after a refusal, when half of the budget
   CHECK(loop.service.writable == 1);
 }
 
+TEST_CASE("transport: a service that asks hears once of a backlog, and once of its end",
+          "[transport][budget]") {
+  Loop loop;
+  WireConnection& a = loop.connect();
+  Group group{loop.outbox};
+  group.join(a);
+  const bool by_group = GENERATE(true, false);
+  const auto say = [&] {
+    by_group ? (void)group.broadcast(text("more")) : (void)a.send(text("more"));
+  };
+  a.block();
+  say();
+  loop.pass();
+  CHECK(loop.service.backlogs == 0);  // nobody asked
+  a.unblock();
+  loop.pass();
+  CHECK(loop.service.writable == 0);
+
+  a.watch_backlog();
+  say();
+  loop.pass();
+  CHECK(loop.service.backlogs == 0);  // all of it left at once
+  a.block();
+  for (int i = 0; i < 3; ++i) {
+    say();
+    loop.pass();
+    CHECK(loop.service.backlogs == 1);
+  }
+  a.unblock(2);  // some of it leaves
+  loop.pass();
+  CHECK(loop.service.writable == 0);
+  a.unblock();
+  loop.pass();
+  CHECK(loop.service.writable == 1);
+  a.block();
+  say();
+  loop.pass();
+  a.unblock();
+  loop.pass();
+  CHECK(loop.service.backlogs == 1);
+  CHECK(loop.service.writable == 1);
+}
+
+TEST_CASE("transport: a service that asks hears when nothing waits, also if nothing did",
+          "[transport][budget]") {
+  Loop loop;
+  WireConnection& a = loop.connect();
+  a.report_drained();
+  loop.pass();
+  CHECK(loop.service.writable == 1);
+  a.block();
+  a.send(text("more"));
+  a.report_drained();
+  loop.pass();
+  CHECK(loop.service.writable == 1);
+  a.unblock();
+  loop.pass();
+  CHECK(loop.service.writable == 2);
+  loop.pass();
+  CHECK(loop.service.writable == 2);
+  CHECK(loop.service.backlogs == 0);
+}
+
 TEST_CASE(
     "transport: a callback that overruns again is called again after the next flush, not at once",
     "[transport][budget]") {

@@ -172,6 +172,10 @@ class RecordingService : public Service {
     ++writable;
     if (when_writable) when_writable(connection);
   }
+  void on_backlog(Connection&, time_point) override {
+    enter();
+    ++backlogs;
+  }
   void on_overrun(Connection& connection, std::uint32_t lost, time_point now) override {
     enter();
     overruns.push_back(lost);
@@ -196,6 +200,7 @@ class RecordingService : public Service {
 
   int opened = 0;
   int writable = 0;
+  int backlogs = 0;
   std::vector<std::uint32_t> overruns;
   std::vector<std::string> messages;
   std::vector<Closed> closed;

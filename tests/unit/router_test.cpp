@@ -95,6 +95,33 @@ TEST_CASE("router: an upgrade on an unknown path is refused with 404", "[router]
   }
 }
 
+TEST_CASE("router: upgrades below a prefix go to its service, the longest prefix first",
+          "[router]") {
+  Fixture f;
+  Counting below;
+  f.router.route_below("/play/", f.other).route_below("/play/deep/", below);
+  for (const auto& [path, service] : {std::pair{"/play/room", &f.other},
+                                      {"/play/deep/room", &below},
+                                      {"/play/deep", &f.other},
+                                      {"/ws", &f.relay}}) {
+    Request request;
+    request.path = path;
+    const int before = service->opens;
+    f.network.connect(f.client, f.router, request);
+    REQUIRE(f.network.run_until_quiet());
+    INFO(path);
+    CHECK(service->opens == before + 1);
+  }
+  CHECK(f.status_of("GET", "/play/room") == 426);
+  below.deadline = f.network.now() + 1s;
+  CHECK(f.router.next_deadline() == below.deadline);
+  f.router.advance(f.network.now() + 1s);
+  CHECK(below.advances == 1);
+  f.router.on_drain(f.network.now());
+  CHECK(below.drains == 1);
+  CHECK(f.other.drains == 1);
+}
+
 TEST_CASE("router: plain requests", "[router]") {
   Fixture f;
   CHECK(f.status_of("GET", "/healthz") == 200);

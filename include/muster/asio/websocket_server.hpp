@@ -29,6 +29,7 @@ class WebSocketServer {
     int backlog = 1024;         ///< of the listening socket, 1 to 65535
     bool reuse_port = false;    ///< several loops listen on one port (Linux)
     bool defer_accept = false;  ///< wake up only when the first bytes are there (Linux)
+    int send_buffer = 0;        ///< bytes of the kernel for what was sent, asked for; 0: its own
 
     /// Every connection speaks TLS with the certificate that it has; null: none does. Outlives the
     /// server.

@@ -143,6 +143,9 @@ class Room {
   [[nodiscard]] std::map<std::uint32_t, Member>& members() noexcept { return members_; }
 
   [[nodiscard]] Group& audience(std::size_t index) noexcept { return *audiences_[index]; }
+  [[nodiscard]] const Group& audience(std::size_t index) const noexcept {
+    return *audiences_[index];
+  }
 
  private:
   // The first eight bytes of a tag: they find it, and the rest is compared in constant time.

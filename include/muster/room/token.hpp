@@ -27,8 +27,12 @@ class TokenMint {
   [[nodiscard]] std::uint64_t draw() noexcept { return entropy_->next_u64(); }
 
   [[nodiscard]] TokenTag tag(std::uint64_t token) noexcept {
-    const auto bytes = std::bit_cast<std::array<std::byte, sizeof token>>(token);
-    const Mac::Tag whole = mac_->tag(key_, bytes);
+    return tag(std::bit_cast<std::array<std::byte, sizeof token>>(token));
+  }
+
+  /// Of a token that is drawn elsewhere.
+  [[nodiscard]] TokenTag tag(byte_view token) noexcept {
+    const Mac::Tag whole = mac_->tag(key_, token);
     TokenTag tag;
     std::copy_n(whole.begin(), tag.size(), tag.begin());
     return tag;

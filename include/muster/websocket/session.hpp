@@ -191,6 +191,7 @@ class Session : public Connection {
   static constexpr std::uint32_t unknown_time = 0xffffffff;
   void stamp(time_point now) noexcept;
   [[nodiscard]] time_point since() const noexcept;
+  [[nodiscard]] Liveness liveness() const noexcept;
   [[nodiscard]] time_point deadline(time_point now) const noexcept;
   [[nodiscard]] time_point stage_deadline(time_point now) const noexcept;
   [[nodiscard]] bool is_client() const noexcept { return framing() == Framing::client; }
