@@ -50,6 +50,7 @@
 #include <muster/memory/datagram_link.hpp>
 #include <muster/memory/dialer.hpp>
 #include <muster/memory/network.hpp>
+#include <muster/msgpack/json_msgpack.hpp>
 #include <muster/relay/authenticator.hpp>
 #include <muster/relay/authority.hpp>
 #include <muster/relay/ending.hpp>
@@ -85,7 +86,6 @@
 #include <muster/shard/input_jitter_buffer.hpp>
 #include <muster/shard/interest.hpp>
 #include <muster/shard/join_ticket.hpp>
-#include <muster/shard/json_msgpack.hpp>
 #include <muster/shard/match.hpp>
 #include <muster/shard/match_mode.hpp>
 #include <muster/shard/match_status.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // HMAC-SHA-256 for builds without OpenSSL.
-#include "sha256.hpp"
+#include "../sha256.hpp"
 
 #include <muster/asio/hmac_sha256.hpp>
 

@@ -5,6 +5,8 @@
 #include <muster/wire/byte_reader.hpp>
 #include <muster/wire/byte_writer.hpp>
 
+#include "../base64.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <optional>
@@ -23,52 +25,8 @@ constexpr std::size_t tag_size = Mac::Tag{}.size();
 constexpr std::size_t text_size(std::size_t bytes) { return (bytes * 8 + 5) / 6; }
 static_assert(text_size(max_body + tag_size) == TicketSigner::max_text_size);
 
-constexpr std::string_view alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 // What is signed, and the tag after it.
 using Buffer = std::array<std::byte, context.size() + max_body + tag_size>;
-
-constexpr std::array<std::uint8_t, 256> make_digits() {
-  std::array<std::uint8_t, 256> digits{};
-  digits.fill(64);
-  for (std::uint8_t i = 0; i < 64; ++i) digits[static_cast<unsigned char>(alphabet[i])] = i;
-  return digits;
-}
-
-std::string encode(byte_view bytes) {
-  std::string text;
-  text.reserve(text_size(bytes.size()));
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const std::byte byte : bytes) {
-    bits = bits << 8U | std::to_integer<std::uint32_t>(byte);
-    for (count += 8; count >= 6; count -= 6) text += alphabet[bits >> (count - 6) & 63U];
-  }
-  if (count != 0) text += alphabet[bits << (6 - count) & 63U];
-  return text;
-}
-
-// Each text of bytes has one form: the bits that the last character leaves over must be zero.
-// @return how many bytes were written; nothing if it is no base64url
-std::optional<std::size_t> decode(std::string_view text, mutable_byte_view out) {
-  static constexpr auto digits = make_digits();
-  assert(out.size() >= text.size() * 6 / 8);
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  std::size_t size = 0;
-  for (const char c : text) {
-    const std::uint8_t digit = digits[static_cast<unsigned char>(c)];
-    if (digit == 64) return std::nullopt;
-    bits = bits << 6U | digit;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out[size++] = static_cast<std::byte>(bits >> count);
-  }
-  if (count >= 6 || (bits & ((1U << count) - 1U)) != 0) return std::nullopt;
-  return size;
-}
 
 }  // namespace
 
@@ -99,7 +57,7 @@ result<std::string> TicketSigner::sign(const JoinTicket& ticket) const {
   }
   writer.bytes(mac_->tag(key_, writer.written()));
   assert(writer.ok());
-  return encode(writer.written().subspan(context.size()));
+  return encode_base64(writer.written().subspan(context.size()), Base64::url);
 }
 
 CheckedTicket TicketSigner::check(std::string_view text, std::string_view shard,
@@ -108,7 +66,8 @@ CheckedTicket TicketSigner::check(std::string_view text, std::string_view shard,
   if (text.size() > max_text_size || text.size() < text_size(min_body + tag_size)) return checked;
   Buffer buffer;
   std::copy_n(as_bytes(context).begin(), context.size(), buffer.begin());
-  const auto size = decode(text, mutable_byte_view{buffer}.subspan(context.size()));
+  const auto size =
+      decode_base64(text, Base64::url, mutable_byte_view{buffer}.subspan(context.size()));
   if (!size) return checked;
   const byte_view body = byte_view{buffer}.subspan(context.size(), *size - tag_size);
   const byte_view tag = byte_view{buffer}.subspan(context.size() + body.size(), tag_size);

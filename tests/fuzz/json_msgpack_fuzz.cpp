@@ -2,7 +2,7 @@
 // Fuzzes the way from JSON to MessagePack and back, with nlohmann::json as the judge. The input is
 // taken for both in turn.
 #include <muster/error.hpp>
-#include <muster/shard/json_msgpack.hpp>
+#include <muster/msgpack/json_msgpack.hpp>
 
 #include "support/json_oracle.hpp"
 
@@ -31,7 +31,7 @@ json unpack(byte_view bytes) { return json::from_msgpack(octets(bytes), true, fa
 
 void from_json(byte_view text) {
   std::vector<std::byte> out;
-  const std::error_code error = shard::json_to_msgpack(text, out);
+  const std::error_code error = wire::json_to_msgpack(text, out);
   if (error) {
     require(out.empty());
     if (error != errc::too_deep && error != errc::too_large) require(!test::is_json(as_text(text)));
@@ -42,7 +42,7 @@ void from_json(byte_view text) {
 
 void from_msgpack(byte_view bytes) {
   std::vector<std::byte> out;
-  const std::error_code error = shard::msgpack_to_json(bytes, out);
+  const std::error_code error = wire::msgpack_to_json(bytes, out);
   require(out.size() <= 6 * bytes.size() + 32);
   if (error) {
     require(out.empty());
@@ -54,7 +54,7 @@ void from_msgpack(byte_view bytes) {
   require(test::is_json(as_text(out)));
   require(unpack(bytes) == json::parse(as_text(out)));
   std::vector<std::byte> again;
-  require(!shard::json_to_msgpack(out, again));
+  require(!wire::json_to_msgpack(out, again));
   require(again.size() <= bytes.size());  // the shortest form
 }
 

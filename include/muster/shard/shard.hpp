@@ -2,10 +2,10 @@
 // A shard of one game.
 #pragma once
 
+#include <muster/msgpack/json_msgpack.hpp>
 #include <muster/shard/any_shard.hpp>
 #include <muster/shard/delta_history.hpp>
 #include <muster/shard/frame_cache.hpp>
-#include <muster/shard/json_msgpack.hpp>
 #include <muster/shard/replay_log.hpp>
 #include <muster/shard/simulation.hpp>
 
@@ -323,7 +323,7 @@ class Shard final : public AnyShard {
     if (picture.view.format == Format::msgpack && !writes(Format::msgpack)) {
       json_.clear();
       simulation_.encode({picture.view.key, Format::json}, json_);
-      if (json_to_msgpack(json_, out, {.max_depth = 512, .max_elements = SIZE_MAX})) {
+      if (wire::json_to_msgpack(json_, out, {.max_depth = 512, .max_elements = SIZE_MAX})) {
         out.push_back(std::byte{0xC0});  // it is no JSON: null
       }
     } else {
@@ -360,7 +360,7 @@ class Shard final : public AnyShard {
   [[nodiscard]] std::optional<Input> decode(byte_view value, Format format) {
     if (format != Format::msgpack || writes(Format::msgpack)) return S::decode(value, format);
     json_.clear();
-    if (msgpack_to_json(value, json_)) return std::nullopt;
+    if (wire::msgpack_to_json(value, json_)) return std::nullopt;
     return S::decode(json_, Format::json);
   }
 

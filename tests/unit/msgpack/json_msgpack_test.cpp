@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // JSON as MessagePack and back, with nlohmann::json as the judge, and hostile input.
-#include <muster/shard/json_msgpack.hpp>
+#include <muster/msgpack/json_msgpack.hpp>
 
 #include <muster/error.hpp>
 
@@ -20,9 +20,9 @@
 using muster::as_bytes;
 using muster::as_text;
 using muster::errc;
-using muster::shard::json_to_msgpack;
-using muster::shard::msgpack_to_json;
-using muster::shard::TranscodeLimits;
+using muster::wire::json_to_msgpack;
+using muster::wire::msgpack_to_json;
+using muster::wire::TranscodeOptions;
 
 namespace {
 
@@ -38,14 +38,14 @@ std::string unpacked(std::string_view hex) {
   return error ? error.message() : std::string{as_text(out)};
 }
 
-std::error_code unpack_error(std::string_view hex, const TranscodeLimits& limits = {}) {
+std::error_code unpack_error(std::string_view hex, const TranscodeOptions& limits = {}) {
   std::vector<std::byte> out{std::byte{7}};
   const std::error_code error = msgpack_to_json(test::from_hex(hex), out, limits);
   if (error) CHECK(test::to_hex(out) == "07");  // as it was
   return error;
 }
 
-std::error_code pack_error(std::string_view json, const TranscodeLimits& limits = {}) {
+std::error_code pack_error(std::string_view json, const TranscodeOptions& limits = {}) {
   std::vector<std::byte> out{std::byte{7}};
   const std::error_code error = json_to_msgpack(as_bytes(json), out, limits);
   if (error) CHECK(test::to_hex(out) == "07");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // JSON and MessagePack by msgpack-c's packer and its visitor; neither builds a tree of the value.
-#include <muster/shard/json_msgpack.hpp>
+#include <muster/msgpack/json_msgpack.hpp>
 
 #include <muster/utf8.hpp>
 #include <muster/wire/byte_writer.hpp>
@@ -20,7 +20,7 @@
 #include <optional>
 #include <string_view>
 
-namespace muster::shard {
+namespace muster::wire {
 namespace {
 
 constexpr std::uint64_t most_u32 = std::numeric_limits<std::uint32_t>::max();
@@ -30,7 +30,7 @@ constexpr std::uint64_t most_u32 = std::numeric_limits<std::uint32_t>::max();
 // What the packer writes into.
 struct Sink {
   std::vector<std::byte>& out;
-  void write(const char* data, std::size_t size) { wire::ByteWriter{out}.text({data, size}); }
+  void write(const char* data, std::size_t size) { ByteWriter{out}.text({data, size}); }
 };
 
 // A place for the header of one array or map.
@@ -47,8 +47,8 @@ struct HeaderSink {
 // white space only separate.
 class Packing {
  public:
-  Packing(std::string_view json, std::vector<std::byte>& out, std::size_t max_elements)
-      : rest_(json), out_(out), sink_{out}, packer_(sink_), max_elements_(max_elements) {}
+  Packing(std::string_view json, std::vector<std::byte>& out, const TranscodeOptions& options)
+      : rest_(json), out_(out), sink_{out}, packer_(sink_), options_(options) {}
 
   // False: there are too many elements.
   bool run() {
@@ -61,8 +61,7 @@ class Packing {
         rest_.remove_prefix(1);
         close();
       } else if (c == '"' && is_before_name()) {
-        string();
-        open_[depth_ - 1].has_name = true;
+        name();
       } else {
         if (!count()) return false;
         value(c);
@@ -76,6 +75,8 @@ class Packing {
     std::uint32_t count;
     bool is_object;
     bool has_name;  // the name of the next value is written
+    BinaryTexts::Place place;
+    BinaryTexts::Place next_place;  // of the next value
   };
 
   [[nodiscard]] bool is_before_name() const {
@@ -84,7 +85,7 @@ class Packing {
 
   bool count() {
     if (depth_ == 0) return true;
-    if (elements_ == max_elements_) return false;
+    if (elements_ == options_.max_elements) return false;
     ++elements_;
     ++open_[depth_ - 1].count;
     open_[depth_ - 1].has_name = false;
@@ -96,10 +97,11 @@ class Packing {
       case '{':
       case '[':
         rest_.remove_prefix(1);
-        open_[depth_++] = {out_.size(), 0, c == '{', false};
+        open_[depth_] = {out_.size(), 0, c == '{', false, place(), place()};
+        ++depth_;
         return;
       case '"':
-        return string();
+        return text();
       case 't':
         rest_.remove_prefix(4);
         packer_.pack_true();
@@ -133,25 +135,64 @@ class Packing {
                 bytes.end());
   }
 
-  void string() {
+  // Most strings mean what they are.
+  template <class Use>
+  static auto with_meaning(std::string_view raw, Use use) {
+    return raw.find('\\') == std::string_view::npos ? use(raw) : use(json_string_text(raw));
+  }
+
+  // Where the next value stands.
+  [[nodiscard]] BinaryTexts::Place place() const {
+    return depth_ == 0 ? BinaryTexts::Place{} : open_[depth_ - 1].next_place;
+  }
+
+  void name() {
+    const std::string_view raw = take_string();
+    Open& object = open_[depth_ - 1];
+    object.has_name = true;
+    if (options_.binary_texts != nullptr) {
+      object.next_place = with_meaning(raw, [&](std::string_view meant) {
+        return options_.binary_texts->member(object.place, meant);
+      });
+    }
+    write_text(raw);
+  }
+
+  void text() {
+    const std::string_view raw = take_string();
+    if (options_.binary_texts != nullptr) {
+      std::array<std::byte, BinaryTexts::most> binary;
+      const std::size_t size = with_meaning(raw, [&](std::string_view meant) {
+        return options_.binary_texts->to_binary(place(), meant, binary);
+      });
+      if (size > 0) {
+        packer_.pack_bin(static_cast<std::uint32_t>(size));
+        ByteWriter{out_}.bytes(byte_view{binary}.first(size));
+        return;
+      }
+    }
+    write_text(raw);
+  }
+
+  // What stands between the quotes.
+  std::string_view take_string() {
     rest_.remove_prefix(1);
     std::size_t end = 0;
-    std::size_t escapes = 0;
-    for (; rest_[end] != '"'; ++end) {
-      if (rest_[end] != '\\') continue;
-      ++end;
-      ++escapes;
-    }
-    std::string_view raw = rest_.substr(0, end);
+    while (rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
+    const std::string_view raw = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
-    packer_.pack_str(static_cast<std::uint32_t>(escapes == 0 ? raw.size() : decoded_size(raw)));
+    return raw;
+  }
+
+  void write_text(std::string_view raw) {
+    packer_.pack_str(static_cast<std::uint32_t>(decoded_size(raw)));
     while (!raw.empty()) {
       const std::string_view plain = raw.substr(0, raw.find('\\'));
       sink_.write(plain.data(), plain.size());
       raw.remove_prefix(plain.size());
       if (raw.empty()) break;
       char bytes[4];
-      const std::string_view meant = wire::take_json_escape(raw, bytes);
+      const std::string_view meant = take_json_escape(raw, bytes);
       sink_.write(meant.data(), meant.size());
     }
   }
@@ -164,7 +205,7 @@ class Packing {
       raw.remove_prefix(plain);
       if (raw.empty()) break;
       char bytes[4];
-      size += wire::take_json_escape(raw, bytes).size();
+      size += take_json_escape(raw, bytes).size();
     }
     return size;
   }
@@ -194,9 +235,10 @@ class Packing {
 
   // Not by the packer, which turns 1.0 into the integer 1.
   void write_real(double real) {
-    wire::ByteWriter writer{out_};
+    ByteWriter writer{out_};
     constexpr double most = std::numeric_limits<float>::max();
-    if (real >= -most && real <= most && double{static_cast<float>(real)} == real) {
+    if (!options_.only_float64 && real >= -most && real <= most &&
+        double{static_cast<float>(real)} == real) {
       writer.u8(0xCA);
       writer.u32_be(std::bit_cast<std::uint32_t>(static_cast<float>(real)));
     } else {
@@ -209,10 +251,10 @@ class Packing {
   std::vector<std::byte>& out_;
   Sink sink_;
   msgpack::packer<Sink> packer_;
-  std::size_t max_elements_;
+  TranscodeOptions options_;
   std::size_t elements_ = 0;
   std::size_t depth_ = 0;
-  std::array<Open, wire::JsonScanner::depth_limit> open_;
+  std::array<Open, JsonScanner::depth_limit> open_;
 };
 
 // --- MessagePack to JSON ---------------------------------------------------------------------
@@ -222,8 +264,10 @@ class Packing {
 // are ours to keep.
 class Unpacking : public msgpack::null_visitor {
  public:
-  Unpacking(std::vector<std::byte>& out, const TranscodeLimits& limits)
-      : writer_(out), limits_(limits) {}
+  Unpacking(std::vector<std::byte>& out, const TranscodeOptions& options)
+      : writer_(out), options_(options) {
+    options_.max_depth = std::min(options_.max_depth, JsonScanner::depth_limit);
+  }
 
   [[nodiscard]] std::optional<errc> error() const { return error_; }
 
@@ -233,13 +277,25 @@ class Unpacking : public msgpack::null_visitor {
   bool visit_negative_integer(std::int64_t value) { return integer(value); }
   bool visit_float32(float value) { return real(value); }
   bool visit_float64(double value) { return real(value); }
-  bool visit_bin(const char*, std::uint32_t) { return fail(errc::bad_value); }
   bool visit_ext(const char*, std::uint32_t) { return fail(errc::bad_value); }
 
   bool visit_str(const char* data, std::uint32_t size) {
     const std::string_view text{data, size};
     if (!is_valid_utf8(as_bytes(text))) return fail(errc::bad_utf8);
-    wire::write_json_string(writer_, text);
+    if (is_key_ && options_.binary_texts != nullptr) {
+      next_places_[depth_] = options_.binary_texts->member(places_[depth_], text);
+    }
+    write_json_string(writer_, text);
+    return true;
+  }
+
+  bool visit_bin(const char* data, std::uint32_t size) {
+    if (is_key_ || options_.binary_texts == nullptr) return fail(errc::bad_value);
+    std::array<char, BinaryTexts::most> text;
+    const std::size_t text_size = options_.binary_texts->to_text(
+        next_places_[depth_], as_bytes(std::string_view{data, size}), text);
+    if (text_size == 0) return fail(errc::bad_value);
+    write_json_string(writer_, {text.data(), text_size});
     return true;
   }
 
@@ -296,10 +352,12 @@ class Unpacking : public msgpack::null_visitor {
 
   bool open(std::uint32_t count, char bracket) {
     if (is_key_) return fail(errc::bad_value);
-    if (depth_ == limits_.max_depth) return fail(errc::too_deep);
-    if (count > limits_.max_elements - elements_) return fail(errc::too_large);
+    if (depth_ == options_.max_depth) return fail(errc::too_deep);
+    if (count > options_.max_elements - elements_) return fail(errc::too_large);
     elements_ += count;
-    ++depth_;
+    const BinaryTexts::Place place = next_places_[depth_++];
+    places_[depth_] = place;
+    next_places_[depth_] = place;
     is_first_ = true;
     writer_.u8(static_cast<std::uint8_t>(bracket));
     return true;
@@ -318,33 +376,36 @@ class Unpacking : public msgpack::null_visitor {
     return true;
   }
 
-  wire::ByteWriter writer_;
-  TranscodeLimits limits_;
+  ByteWriter writer_;
+  TranscodeOptions options_;
   std::optional<errc> error_;
   std::size_t depth_ = 0;
   std::size_t elements_ = 0;
   bool is_key_ = false;
   bool is_first_ = true;
+  // Of what is open at each depth, and of the next value in it.
+  std::array<BinaryTexts::Place, JsonScanner::depth_limit + 1> places_{};
+  std::array<BinaryTexts::Place, JsonScanner::depth_limit + 1> next_places_{};
 };
 
 }  // namespace
 
 std::error_code json_to_msgpack(byte_view json, std::vector<std::byte>& out,
-                                const TranscodeLimits& limits) {
-  if (const std::error_code error = wire::check_json(json, limits.max_depth)) return error;
+                                const TranscodeOptions& options) {
+  if (const std::error_code error = check_json(json, options.max_depth)) return error;
   // A length or a count of MessagePack has 32 bits at most.
   if (json.size() > most_u32) return make_error_code(errc::too_large);
   const std::size_t before = out.size();
-  Packing packing{as_text(json), out, limits.max_elements};
+  Packing packing{as_text(json), out, options};
   if (packing.run()) return {};
   out.resize(before);
   return make_error_code(errc::too_large);
 }
 
 std::error_code msgpack_to_json(byte_view msgpack, std::vector<std::byte>& out,
-                                const TranscodeLimits& limits) {
+                                const TranscodeOptions& options) {
   const std::size_t before = out.size();
-  Unpacking unpacking{out, limits};
+  Unpacking unpacking{out, options};
   const std::string_view text = as_text(msgpack);
   std::size_t taken = 0;
   const bool is_whole = msgpack::parse(text.data(), text.size(), taken, unpacking);
@@ -356,4 +417,4 @@ std::error_code msgpack_to_json(byte_view msgpack, std::vector<std::byte>& out,
   return make_error_code(*error);
 }
 
-}  // namespace muster::shard
+}  // namespace muster::wire

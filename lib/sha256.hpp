@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SHA-256 for builds without OpenSSL.
+// SHA-256 where OpenSSL is not: in cores, and in builds without it.
 #pragma once
 
 #include <muster/bytes.hpp>
@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace muster::asio {
+namespace muster {
 
 /// A digest in the making.
 /// @source FIPS 180-4
@@ -101,4 +101,4 @@ class Sha256 {
   std::uint64_t size_ = 0;  // bytes
 };
 
-}  // namespace muster::asio
+}  // namespace muster
