@@ -49,6 +49,7 @@ class MusterConan(ConanFile):
         self.requires("websocketpp/0.8.2", visible=False)
         self.requires("nlohmann_json/[>=3.10 <4]", visible=False)
         self.requires("msgpack-cxx/[>=4.1 <8]", visible=False)
+        self.requires("utf8proc/[>=2.4 <3]")
         if self.options.with_tls:
             self.requires("openssl/[>=3.0 <4]")
         if self.options.with_deflate:

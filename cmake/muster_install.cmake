@@ -23,12 +23,14 @@ configure_package_config_file(
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 
-# The Find modules of what a consumer needs: Asio's headers, and libdeflate to link with.
+# The Find modules of what a consumer needs: Asio's headers, and libdeflate and utf8proc to link
+# with.
 install(FILES
   ${PROJECT_BINARY_DIR}/musterConfig.cmake
   ${PROJECT_BINARY_DIR}/musterConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/Findasio.cmake
   ${CMAKE_CURRENT_LIST_DIR}/Findlibdeflate.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/Findutf8proc.cmake
   DESTINATION ${muster_config_dir})
 
 # pkg-config: one file for all, with a prefix relative to itself. Libraries that use others come
@@ -38,17 +40,15 @@ file(RELATIVE_PATH muster_pc_prefix /prefix/${pkgconfig_dir} /prefix)
 list(REVERSE muster_components)
 list(TRANSFORM muster_components PREPEND -lmuster- OUTPUT_VARIABLE muster_pc_libs)
 list(JOIN muster_pc_libs " " muster_pc_libs)
-set(muster_pc_requires)
+set(muster_pc_requires libutf8proc)
 if(MUSTER_WITH_TLS)
   list(APPEND muster_pc_requires "libssl >= 3.0" libcrypto)
 endif()
 if(MUSTER_WITH_DEFLATE)
   list(APPEND muster_pc_requires "libdeflate >= 1.7")
 endif()
-if(muster_pc_requires)
-  list(JOIN muster_pc_requires ", " muster_pc_requires)
-  set(muster_pc_requires "Requires.private: ${muster_pc_requires}\n")
-endif()
+list(JOIN muster_pc_requires ", " muster_pc_requires)
+set(muster_pc_requires "Requires.private: ${muster_pc_requires}\n")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/muster.pc.in ${PROJECT_BINARY_DIR}/muster.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/muster.pc DESTINATION ${pkgconfig_dir})
 

@@ -112,6 +112,11 @@
 #include <muster/shard/tick_times.hpp>
 #include <muster/shard/v2_message.hpp>
 #include <muster/shard/vector.hpp>
+#include <muster/signal/config.hpp>
+#include <muster/signal/config_document.hpp>
+#include <muster/signal/latency_histogram.hpp>
+#include <muster/signal/metrics.hpp>
+#include <muster/signal/stats.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/crc32.hpp>

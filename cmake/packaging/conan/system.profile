@@ -13,4 +13,5 @@ websocketpp/0.8.2
 libdeflate/1.14
 nlohmann_json/3.11.2
 msgpack-cxx/4.1.3
+utf8proc/2.8.0
 catch2/2.13.10
