@@ -115,7 +115,9 @@
 #include <muster/signal/config.hpp>
 #include <muster/signal/config_document.hpp>
 #include <muster/signal/latency_histogram.hpp>
+#include <muster/signal/matchbox.hpp>
 #include <muster/signal/metrics.hpp>
+#include <muster/signal/service.hpp>
 #include <muster/signal/stats.hpp>
 #include <muster/soe/address_table.hpp>
 #include <muster/soe/config.hpp>
