@@ -58,15 +58,13 @@ muster::asio::Loop::Config loop_config(const relay_program::Options& options) {
 // Makes a server for each loop, all on one port. A sentence if that is not possible.
 std::string launch(Fleet& fleet, Shared& shared, std::vector<std::unique_ptr<Server>>& servers) {
   const relay_program::Options& options = shared.options();
-  std::vector<muster::relay::Service*> services;
   for (std::uint32_t i = 0; i < options.loops; ++i) {
     servers.push_back(std::make_unique<Server>(fleet, shared, i));
     fleet.servers.push_back(servers.back().get());
-    services.push_back(&servers.back()->relay());
   }
   std::string address = options.listen;
   for (const auto& server : servers) {
-    server->join(services);
+    server->join(servers);
     if (std::string problem = server->listen(address); !problem.empty()) return problem;
     address = address.substr(0, address.rfind(':') + 1) + std::to_string(server->port());
   }
@@ -116,7 +114,8 @@ int serve(Fleet& fleet, Shared& shared) {
 
 int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  const relay_program::Invocation invocation = relay_program::parse_options(arguments);
+  const relay_program::SignalSources sources = relay_program::process_sources();
+  const relay_program::Invocation invocation = relay_program::parse_options(arguments, &sources);
   if (!invocation.options) {
     (invocation.status == 0 ? std::cout : std::cerr) << invocation.text << std::endl;
     return invocation.status;

@@ -178,6 +178,16 @@ void write_outbox(Writer& out, const Snapshot& now) {
                {"last_words", stats.lost_last_words}});
 }
 
+void write_matchbox(Writer& out, const Snapshot& now) {
+  const auto& stats = now.matchbox;
+  out.counter("muster_matchbox_peers_total", "Peers that came.", stats.peers);
+  out.counter("muster_matchbox_signals_total", "Signals handed on.", stats.signals);
+  out.counter("muster_matchbox_ignored_total", "Messages that were not handed on.", "reason",
+              {{"malformed", stats.malformed},
+               {"rate", stats.limited},
+               {"undeliverable", stats.undeliverable}});
+}
+
 void write_program(Writer& out, const Snapshot& now) {
   out.counter("muster_http_refused_total", "Requests for routes that need a token.", "reason",
               {{"unauthorized", now.routes.unauthorized}, {"limited", now.routes.limited}});
@@ -232,6 +242,8 @@ Snapshot sum(const std::vector<Snapshot>& loops) {
   for (std::size_t i = 1; i < loops.size(); ++i) {
     const Snapshot& loop = loops[i];
     add(total.relay, loop.relay);
+    total.signal.add(loop.signal);
+    add(total.matchbox, loop.matchbox);
     add(total.websocket, loop.websocket);
     add(total.outbox, loop.outbox);
     add(total.routes, loop.routes);
@@ -259,9 +271,10 @@ std::string prometheus_text(const Snapshot& now) {
   write_endings(out, now);
   write_websocket(out, now);
   write_outbox(out, now);
+  write_matchbox(out, now);
   write_program(out, now);
   if (now.records) write_records(out, *now.records);
-  return out.take();
+  return out.take() + muster::signal::prometheus_text(now.signal);
 }
 
 std::string status_json(const Snapshot& now) {

@@ -8,6 +8,8 @@
 
 #include <muster/outbox.hpp>
 #include <muster/relay/service.hpp>
+#include <muster/signal/matchbox.hpp>
+#include <muster/signal/metrics.hpp>
 #include <muster/websocket/endpoint.hpp>
 
 #include <chrono>
@@ -22,6 +24,8 @@ namespace relay_program {
 /// Everything that is shown, at one moment.
 struct Snapshot {
   muster::relay::Service::Stats relay{};
+  muster::signal::Metrics signal{};
+  muster::signal::Matchbox::Stats matchbox{};
   muster::websocket::Stats websocket{};
   muster::Outbox::Stats outbox{};
   Routes::Stats routes{};

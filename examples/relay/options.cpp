@@ -3,6 +3,7 @@
 #include "options.hpp"
 
 #include "option_keys.hpp"
+#include "page.hpp"
 
 #include <muster/version.hpp>
 
@@ -26,10 +27,17 @@ namespace {
 
 using muster::duration;
 using muster::FlushWindow;
+using muster::signal::ConfigDocument;
 
 /// A mistake of the operator; `what()` is the sentence.
 struct Mistake : std::runtime_error {
   using std::runtime_error::runtime_error;
+  int status = 2;
+};
+
+/// One in what the signaling rooms are told.
+struct SignalMistake : Mistake {
+  explicit SignalMistake(const std::string& sentence) : Mistake(sentence) { status = 1; }
 };
 
 // What a stranger wrote, on one line.
@@ -116,6 +124,73 @@ class File {
   toml::table table_;
 };
 
+LogLevel log_level_of(std::string_view word) {
+  if (word == "error") return LogLevel::error;
+  if (word == "warn") return LogLevel::warning;
+  if (word == "info") return LogLevel::info;
+  return LogLevel::debug;
+}
+
+// What the signaling rooms' configuration says of the whole program, where neither the command line
+// nor the file has said it.
+void take_signal(Options& options, const File& file) {
+  const auto& server = options.signal.server;
+  auto& websocket = options.websocket;
+  const Options defaults;
+  options.signal.config.game_topologies.try_emplace(std::string{signal_page_game},
+                                                    muster::signal::DesiredTopology::mesh);
+  if (!options.signal.is_configured) {
+    // Who drains the relay does not wait for longer than it asked for.
+    auto& config = options.signal.config;
+    config.drain_grace = options.drain_timeout;
+    if (file.has("max_message")) {
+      constexpr std::size_t least = 1024;
+      config.max_message_size =
+          std::clamp(websocket.max_message / 2, least, config.max_message_size);
+      config.max_signal_bytes = std::min(config.max_signal_bytes, config.max_message_size);
+      config.max_connection_info_bytes =
+          std::min(config.max_connection_info_bytes, config.max_message_size);
+    }
+    return;
+  }
+  if (server.client_auth != muster::signal::ServerSettings::ClientAuth::none) {
+    throw SignalMistake{
+        "security.transport.tls.client_auth must be \"none\": this program does not ask its "
+        "clients "
+        "for certificates"};
+  }
+  if (!file.has("listen") && options.listen == defaults.listen) {
+    options.listen = "0.0.0.0:" + std::to_string(server.port);
+    options.listen_source = "port of the signaling rooms";
+  }
+  if (server.tls_enabled && options.tls_certificate.empty() && options.tls_key.empty()) {
+    options.tls_certificate = *server.certificate_path;
+    options.tls_key = *server.private_key_path;
+  }
+  if (server.log_level && !file.has("log_level") && options.log_level == defaults.log_level) {
+    options.log_level = log_level_of(*server.log_level);
+  }
+  if (server.log_directory && server.enable_file_logging && options.log_file == "stderr") {
+    options.log_file =
+        (std::filesystem::path{*server.log_directory} / server.log_filename).string();
+  }
+  if (!file.has("upgrade_timeout_ms")) websocket.upgrade_timeout = server.upgrade_timeout;
+  websocket.send_buffer = static_cast<int>(server.socket_send_buffer_bytes);
+
+  // The rooms refuse in their own words, which the listener must let them say.
+  const std::uint32_t most = options.signal.config.max_connections_per_address;
+  constexpr std::uint32_t no_limit = 1U << 30U;
+  constexpr std::uint32_t spare = 8;
+  if (!file.has("max_connections_per_address")) {
+    websocket.max_connections_per_address = std::max<std::size_t>(
+        websocket.max_connections_per_address, most == 0 ? no_limit : most + spare);
+  }
+  auto& per_second = options.relay.addresses.connections_per_second;
+  if (!file.has("connections_per_second")) {
+    per_second = most == 0 ? 0 : std::clamp<std::uint32_t>(most, per_second, 1000);
+  }
+}
+
 // What one key says must go with what another says, or with its default.
 void settle(Options& options, const File& file) {
   auto& relay = options.relay;
@@ -131,14 +206,18 @@ void settle(Options& options, const File& file) {
                   "window_ms is allowed only with window = \"lead\" or \"tick\""};
   }
 
+  take_signal(options, file);
+  // A message above the rooms' own limit is answered, and ends the connection only at twice of it.
   const std::size_t largest =
-      std::max({relay.max_join_request, relay.max_host_message, relay.max_client_message});
+      std::max({relay.max_join_request, relay.max_host_message, relay.max_client_message,
+                2 * options.signal.config.max_message_size});
   if (!file.has("max_message")) {
     websocket.max_message = largest;
   } else if (websocket.max_message < largest) {
-    throw Mistake{file.where("max_message") + "max_message must be at least " +
-                  std::to_string(largest) +
-                  ", the largest of max_host_message, max_client_message and max_join_request"};
+    throw Mistake{
+        file.where("max_message") + "max_message must be at least " + std::to_string(largest) +
+        ", the largest of max_host_message, max_client_message, max_join_request and twice "
+        "security.max_message_size"};
   }
 
   // A budget that cannot take a message of the allowed size would close whoever is sent one.
@@ -223,6 +302,9 @@ std::string footer() {
            key.info.allowed + "\n";
   }
   out +=
+      "\nThe signaling rooms take the variables SIGNAL_FISH__SECTION__KEY and the JSON documents "
+      "of\n"
+      "their reference server; with one of them set the port is 3536 by default.\n"
       "\nSIGHUP reads the games, the certificate, the accounts and the static files again, and\n"
       "opens the log file again.\n"
       "SIGTERM or SIGINT drains: members are told, and the program ends with status 0.\n"
@@ -254,8 +336,14 @@ struct Flag {
   bool (*set)(Options&, std::string_view);
 };
 
-Options read_options(const std::string& config, const std::vector<Flag>& flags) {
+Options read_options(const std::string& config, const std::vector<Flag>& flags,
+                     const SignalSources* signal) {
   Options options;
+  std::string problem;
+  auto rooms =
+      read_signal_options(signal != nullptr ? *signal : SignalSources{.folder = {}}, problem);
+  if (!rooms) throw SignalMistake{printable(problem)};
+  options.signal = std::move(*rooms);
   File file;
   if (!config.empty()) file = File{config, options};
   resolve_names(options, file);
@@ -291,7 +379,7 @@ std::optional<muster::relay::GameConfig> load_games(const std::string& file, std
   }
 }
 
-Invocation parse_options(std::span<const std::string> arguments) {
+Invocation parse_options(std::span<const std::string> arguments, const SignalSources* signal) {
   CLI::App app{
       "Relays between a host and its players over WebSockets, and serves a page to try it.",
       "muster-relay"};
@@ -321,11 +409,17 @@ Invocation parse_options(std::span<const std::string> arguments) {
        set_name<&Options::log_file>);
   flag("--log-level", "LEVEL", "debug, info, warning or error (default warning)", "log_level",
        set_log_level);
+  bool validates = false;
+  bool prints = false;
+  CLI::Option* const validate_flag = app.add_flag("-c,--validate-config", validates,
+                                                  "Only say whether the configuration can be used");
+  app.add_flag("--print-config", prints, "Only print what the signaling rooms are told, as JSON")
+      ->excludes(validate_flag);
   app.set_version_flag("--version", "muster-relay " MUSTER_VERSION_STRING);
   app.footer(footer);
 
-  const auto mistake = [](const std::string& sentence) {
-    return Invocation{.status = 2, .text = "muster-relay: " + sentence};
+  const auto mistake = [](const std::string& sentence, int status = 2) {
+    return Invocation{.status = status, .text = "muster-relay: " + sentence};
   };
   try {
     // CLI11 takes them from the back.
@@ -333,7 +427,14 @@ Invocation parse_options(std::span<const std::string> arguments) {
     if (app.count("--config") > 0 && config.empty()) {
       throw Mistake{"--config must be the name of a TOML file"};
     }
-    return {.options = read_options(config, flags)};
+    Options options = read_options(config, flags, signal);
+    if (validates) return {.text = "the configuration can be used"};
+    if (prints) {
+      std::string printed = ConfigDocument::print(options.signal.config, options.signal.server);
+      printed.pop_back();
+      return {.text = std::move(printed)};
+    }
+    return {.options = std::move(options)};
   } catch (const CLI::CallForHelp&) {
     std::string help = app.help();
     while (!help.empty() && help.back() == '\n') help.pop_back();
@@ -343,7 +444,7 @@ Invocation parse_options(std::span<const std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     return mistake(printable(error.what()) + "; --help says what is allowed");
   } catch (const Mistake& error) {
-    return mistake(error.what());
+    return mistake(error.what(), validates ? 1 : error.status);
   }
 }
 

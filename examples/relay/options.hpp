@@ -3,6 +3,7 @@
 #pragma once
 
 #include "log.hpp"
+#include "signal_options.hpp"
 
 #include <muster/asio/loop.hpp>
 #include <muster/asio/websocket_server.hpp>
@@ -27,6 +28,7 @@ struct Options {
   muster::relay::Service::Config relay{};
   muster::asio::WebSocketServer::Config websocket{};
   muster::duration drain_timeout = std::chrono::seconds{5};
+  SignalOptions signal{};
 
   std::string games_file{};        ///< empty: the games that are built in
   std::string tls_certificate{};   ///< PEM, with the chain
@@ -47,14 +49,18 @@ struct Options {
 /// What a command line comes to: options to run with, or a text to print and a status to end with.
 struct Invocation {
   std::optional<Options> options{};
-  int status = 0;      ///< 0: help or version, for stdout; 2: a mistake, for stderr
+  int status = 0;      ///< 0: a text that was asked for, for stdout; else a mistake, for stderr
   std::string text{};  ///< ends without a line break
 };
 
-/// Reads the command line, and the files that it names. The command line overrides the file.
+/// Reads the command line, and the files that it names. The command line overrides the file, and
+/// both override what the signaling rooms' configuration says of the whole program.
 ///
-/// A mistake is one sentence that names the file, the key and what is allowed.
-[[nodiscard]] Invocation parse_options(std::span<const std::string> arguments);
+/// A mistake is one sentence that names the file, the key and what is allowed; its status is 2, or
+/// 1 in what the signaling rooms are told.
+/// @param signal   null: they are told nothing
+[[nodiscard]] Invocation parse_options(std::span<const std::string> arguments,
+                                       const SignalSources* signal = nullptr);
 
 /// Reads the games again, or the built-in ones if the name is empty.
 /// @param problem   on failure, a sentence that begins with the file's name

@@ -6,7 +6,9 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -45,6 +47,11 @@ muster::asio::WebSocketServer::Config listener_config(Shared& shared) {
   return config;
 }
 
+std::int64_t unix_milliseconds() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
 }  // namespace
 
 Server::Server(Fleet& fleet, Shared& shared, std::uint32_t index)
@@ -55,6 +62,9 @@ Server::Server(Fleet& fleet, Shared& shared, std::uint32_t index)
       journal_(index, shared.log(), shared.records()),
       authenticator_(loop_.context(), shared.limits(), shared.options().auth_cookie),
       relay_(shared.options().relay, loop_.outbox(), entropy_, mac_, &shared.limits()),
+      signal_(shared.options().signal.config, loop_.outbox(), entropy_, mac_, unix_milliseconds(),
+              loop_.now(), &shared.limits()),
+      matchbox_({}, loop_.outbox(), entropy_),
       routes_(fleet, index, shared, relay_, journal_, mac_),
       server_(loop_, listener_config(shared), entropy_, router_),
       snapshots_(fleet.group, index,
@@ -71,12 +81,23 @@ Server::Server(Fleet& fleet, Shared& shared, std::uint32_t index)
     });
   });
   add_pages();
+  add_signal_pages();
   routes_.add_to(router_);
 }
 
-void Server::join(const std::vector<muster::relay::Service*>& services) {
+void Server::join(const std::vector<std::unique_ptr<Server>>& servers) {
+  std::vector<muster::relay::Service*> relays;
+  std::vector<muster::signal::Service*> signals;
+  std::vector<muster::signal::Matchbox*> matchboxes;
+  for (const auto& server : servers) {
+    relays.push_back(&server->relay_);
+    signals.push_back(&server->signal_);
+    matchboxes.push_back(&server->matchbox_);
+  }
   server_.join(fleet_->handover, index_);
-  relay_.join_loops(fleet_->placement, index_, services);
+  relay_.join_loops(fleet_->placement, index_, std::move(relays));
+  signal_.join_loops(fleet_->placement, index_, std::move(signals));
+  matchbox_.join_loops(fleet_->placement, index_, std::move(matchboxes));
 }
 
 // Asks all loops. Who waits may go meanwhile, and so may this server.
@@ -103,15 +124,6 @@ void Server::add_pages() {
                                .body = as_bytes(is_draining_ ? "draining\n" : "ok\n"),
                                .headers = no_store});
            })
-      .get("/metrics",
-           [this](const Request&, Decision decision, time_point) {
-             answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
-               const std::string text = prometheus_text(all);
-               asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                              .body = as_bytes(text),
-                              .headers = no_store});
-             });
-           })
       .get("/status.json", [this](const Request&, Decision decision, time_point) {
         answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
           const std::string text = status_json(all);
@@ -120,11 +132,14 @@ void Server::add_pages() {
         });
       });
   if (shared_->options().static_root.empty()) {
-    router_.get("/", [](const Request&, Decision decision, time_point) {
-      decision.respond({.content_type = "text/html; charset=utf-8",
-                        .body = as_bytes(page()),
-                        .headers = page_headers});
-    });
+    const auto show = [](std::string_view html) {
+      return [html](const Request&, Decision decision, time_point) {
+        decision.respond({.content_type = "text/html; charset=utf-8",
+                          .body = as_bytes(html),
+                          .headers = page_headers});
+      };
+    };
+    router_.get("/", show(page())).get("/signal", show(signal_page()));
     return;
   }
   router_.get_below("/", [this](const Request& request, Decision decision, time_point) {
@@ -171,13 +186,25 @@ std::string Server::page_url() const {
 
 void Server::drain(std::function<void()> done) {
   is_draining_ = true;
-  server_.drain(shared_->options().drain_timeout, std::move(done));
+  // The signaling rooms end their connections themselves, in their protocol's words.
+  constexpr std::chrono::seconds last_words{2};
+  const Options& options = shared_->options();
+  server_.drain(std::max<muster::duration>(options.drain_timeout,
+                                           options.signal.config.drain_grace + last_words),
+                std::move(done));
 }
 
 Snapshot Server::snapshot() const {
   RecordWriter* const records = shared_->records();
+  muster::signal::RoomCensus census;
+  signal_.list_rooms([&census](const muster::signal::RoomListing& room) {
+    census.add_room(room.game_name, room.players);
+    return true;
+  });
   return {
       .relay = relay_.stats(),
+      .signal = {signal_.stats(), std::move(census)},
+      .matchbox = matchbox_.stats(),
       .websocket = server_.endpoint().stats(),
       .outbox = loop_.outbox().stats(),
       .routes = routes_.stats(),

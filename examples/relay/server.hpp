@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What one loop of muster-relay consists of: a listener, the relay, and a few pages.
+// What one loop of muster-relay consists of: a listener, the relay, signaling rooms, and a few
+// pages.
 #pragma once
 
 #include "../gatherer.hpp"
@@ -16,6 +17,8 @@
 #include <muster/asio/websocket_server.hpp>
 #include <muster/relay/service.hpp>
 #include <muster/router.hpp>
+#include <muster/signal/matchbox.hpp>
+#include <muster/signal/service.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -27,6 +30,17 @@
 namespace relay_program {
 
 /// Everything that answers on the relay's port, on one loop.
+///
+/// Signaling rooms, as their reference server has them:
+///
+///     GET /v2/ws, /v3/ws                        the protocol, in two versions
+///     GET /matchbox/ROOM                        matchbox's protocol
+///     GET /v2/health, /health                   "OK" while the program runs
+///     GET /readyz, /v2/readyz                   503 once it drains
+///     GET /v2/client-config, /v3/client-config  limits that clients have to know
+///     GET /v1/metrics, /v2/metrics              JSON                      } with a token, if the
+///     GET /metrics/prom, /v1/..., /v2/...       Prometheus text, as       } configuration says so
+///     GET /metrics                              ... unless JSON is asked for
 /// @threads the thread that runs the io_context
 class Server {
  public:
@@ -37,7 +51,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// To be called once all servers are made: who of them has which room.
-  void join(const std::vector<muster::relay::Service*>& services);
+  void join(const std::vector<std::unique_ptr<Server>>& servers);
 
   /// @param address   that of the options, or with the port that another server has got
   /// @return one sentence if that is not possible; empty if it listens
@@ -52,6 +66,8 @@ class Server {
   [[nodiscard]] std::string page_url() const;
 
   [[nodiscard]] muster::relay::Service& relay() noexcept { return relay_; }
+  [[nodiscard]] muster::signal::Service& signal() noexcept { return signal_; }
+  [[nodiscard]] muster::signal::Matchbox& matchbox() noexcept { return matchbox_; }
   [[nodiscard]] Routes& routes() noexcept { return routes_; }
 
   /// What there is to tell of this loop.
@@ -62,6 +78,11 @@ class Server {
 
  private:
   void add_pages();
+  void add_signal_pages();
+  [[nodiscard]] bool may_read_metrics(const muster::Request& request, muster::Decision& decision,
+                                      muster::time_point now);
+  void show_metrics(muster::Decision decision);
+  void show_metrics_json(const muster::Request& request, muster::Decision decision);
   void use(std::shared_ptr<const Content> content);
   void answer_later(muster::Decision decision,
                     std::function<void(muster::Decision, const Snapshot&)> answer);
@@ -77,6 +98,8 @@ class Server {
   Journal journal_;
   AccountsAuthenticator authenticator_;
   muster::relay::Service relay_;
+  muster::signal::Service signal_;
+  muster::signal::Matchbox matchbox_;
   Routes routes_;
   muster::Router router_;
   muster::asio::WebSocketServer server_;

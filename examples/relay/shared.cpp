@@ -94,6 +94,10 @@ Shared::Shared(const Options& options)
   if (!options_.admin_token_file.empty()) {
     admin_ = AdminKey{read_admin_token(options_.admin_token_file), mac_, entropy_};
   }
+  const auto& signal = options_.signal.server;
+  if (signal.require_metrics_auth && signal.metrics_auth_token) {
+    metrics_key_ = AdminKey{*signal.metrics_auth_token, mac_, entropy_};
+  }
   std::string problem;
   if (!options_.tls_certificate.empty() &&
       tls_.load(options_.tls_certificate, options_.tls_key, problem)) {

@@ -35,7 +35,7 @@ struct Content {
   StaticFiles files{};
 };
 
-/// The administrator's token, kept as a tag.
+/// The administrator's token, or another one, kept as a tag.
 class AdminKey {
  public:
   /// No token is the right one.
@@ -66,6 +66,11 @@ class Shared {
   [[nodiscard]] Log& log() noexcept { return log_; }
   [[nodiscard]] muster::AddressLimits& limits() noexcept { return limits_; }
   [[nodiscard]] const AdminKey& admin() const noexcept { return admin_; }
+
+  /// Null: metrics are for everybody.
+  [[nodiscard]] const AdminKey* metrics_key() const noexcept {
+    return metrics_key_.exists() ? &metrics_key_ : nullptr;
+  }
 
   /// Null: no records are kept.
   [[nodiscard]] RecordWriter* records() noexcept { return records_ ? &*records_ : nullptr; }
@@ -102,6 +107,7 @@ class Shared {
   Log log_;
   muster::AddressLimits limits_;
   AdminKey admin_;
+  AdminKey metrics_key_;
   muster::asio::TlsServerContext tls_;
   std::mutex mutex_;  // of the following three
   std::shared_ptr<const Content> content_;

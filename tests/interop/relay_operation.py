@@ -655,11 +655,13 @@ async def test_static_files(folder):
 
 
 async def test_document(folder):
-    """docs/operations.md names every metric and every key, and no other."""
+    """docs/operations.md and docs/protocol/signal.md name every metric and every key, and no other."""
     text = (DOCS / "operations.md").read_text(encoding="utf-8")
+    rooms = (DOCS / "protocol/signal.md").read_text(encoding="utf-8")
     with folder.relay(**RECORDS) as relay:
         shown = {name.partition("{")[0] for name in relay.metrics()}
     named = set(re.findall(r"^\| `(muster_[a-z_]+)", text, re.M))
+    named |= set(re.findall(r"^\| `(signal_fish_[a-z0-9_]+)", rooms, re.M))
     assert shown == named, shown ^ named
     help_text = subprocess.run([folder.program, "--help"], capture_output=True, text=True, timeout=10).stdout
     keys = help_text.partition("Keys of the configuration file")[2].partition("\n\n")[0]

@@ -75,8 +75,8 @@ class Process:
 class Server(Process):
     """A program that says where it listens, and answers by HTTP too."""
 
-    def __init__(self, name, program, *options, port=0):
-        super().__init__(program, "--listen", f"127.0.0.1:{port}", *options)
+    def __init__(self, name, program, *options, port=0, **process_options):
+        super().__init__(program, "--listen", f"127.0.0.1:{port}", *options, **process_options)
         first = self.line()
         match = re.fullmatch(name + r" listens on http(s?)://127\.0\.0\.1:(\d+)", first)
         assert match, f"unexpected first line: {first!r}"
@@ -117,7 +117,7 @@ class Server(Process):
                 kinds[name] = kind
             else:
                 match = re.fullmatch(
-                    r'([a-z_]+)(\{[a-z_]+="[^"\\]*"(?:,[a-z_]+="[^"\\]*")*\})? ([0-9.e+-]+)', line)
+                    r'([a-z0-9_]+)(\{[a-z_]+="[^"\\]*"(?:,[a-z_]+="[^"\\]*")*\})? ([0-9.e+-]+)', line)
                 assert match, f"not a sample: {line!r}"
                 family = re.sub("_(bucket|sum|count)$", "", match[1])
                 is_part = kinds.get(family) == "histogram" and family != match[1]
@@ -134,6 +134,6 @@ class Server(Process):
 
 
 class Relay(Server):
-    def __init__(self, program, *options, port=0):
-        super().__init__("muster-relay", program, *options, port=port)
+    def __init__(self, program, *options, port=0, **process_options):
+        super().__init__("muster-relay", program, *options, port=port, **process_options)
         self.ws = f"ws{self.secure}://127.0.0.1:{self.port}/ws"

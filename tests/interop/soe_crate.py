@@ -6,43 +6,21 @@
 
 VERSION is a folder beside soe_crate/peer.rs. What cargo builds goes to the build directory.
 """
-import os
 import pathlib
 import random
 import select
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 
-from relay_process import Process, skip
+from cargo import Cargo
+from relay_process import Process
 
 KEY = "000102030405060708090a0b0c0d0e0ff0"
 LARGE = "1000000"
 # Around what fits into one packet, and into one fragment.
 SIZES = (1, 2, 3, 64, 502, 505, 506, 507, 508, 1008, 1009, 5000)
-
-
-def build(folder, target):
-    """The crate's program; skips where there is no cargo, or no registry."""
-    cargo = shutil.which("cargo") or shutil.which("cargo", path=pathlib.Path.home() / ".cargo/bin")
-    if cargo is None:
-        skip("cargo is not installed")
-    # Of several crates that are not there the first few attempts are enough to know.
-    environment = dict(os.environ, CARGO_TARGET_DIR=str(target), CARGO_NET_RETRY="1",
-                       CARGO_TERM_COLOR="never")
-    fetch = subprocess.run([cargo, "fetch", "--locked"], cwd=folder, env=environment,
-                           stderr=subprocess.PIPE, text=True, timeout=120)
-    if fetch.returncode != 0:
-        assert "--locked" not in fetch.stderr, fetch.stderr  # the lock file does not fit
-        skip("cargo cannot reach its registry: " + fetch.stderr.strip().splitlines()[-1])
-    made = subprocess.run([cargo, "build", "--release", "--locked", "--offline"], cwd=folder,
-                          env=environment, stderr=subprocess.PIPE, text=True, timeout=240)
-    if made.returncode != 0 and "requires rustc" in made.stderr:
-        skip("this rustc is too old for the crate")
-    assert made.returncode == 0, made.stderr
-    return target / "release" / "peer"
 
 
 def run(*command):
@@ -159,7 +137,7 @@ def their_client_our_server(echo, peer, key, has_channels):
 def main():
     version, directory, echo = sys.argv[1:]
     folder = pathlib.Path(__file__).parent / "soe_crate" / version
-    peer = build(folder, pathlib.Path(directory).resolve() / version)
+    peer = Cargo(folder, pathlib.Path(directory) / version).build() / "peer"
     for key in (None, KEY):
         our_client_their_server(echo, peer, key, version != "v1")
         their_client_our_server(echo, peer, key, version != "v1")
