@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "options.hpp"
 #include "server_probe.hpp"
@@ -31,9 +32,11 @@ namespace muster_bench {
 class BadPeer {
  public:
   /// @param kind      empty: there is none
-  /// @param request   the JoinRequest that makes it a player
-  BadPeer(std::string_view kind, const sockaddr_in& address, std::string request)
-      : address_(address), request_(std::move(request)) {
+  /// @param requests   the messages that make it a player
+  /// @param is_signal  they are texts of the signaling protocol
+  BadPeer(std::string_view kind, const sockaddr_in& address, std::vector<std::string> requests,
+          bool is_signal)
+      : address_(address), requests_(std::move(requests)), is_signal_(is_signal) {
     static constexpr std::array<std::pair<std::string_view, Kind>, 5> kinds{
         {{"", Kind::none},
          {"never-reads", Kind::never_reads},
@@ -97,8 +100,10 @@ class BadPeer {
     unsent_ =
         is_garbage_turn(0)
             ? garbage()
-            : "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+            : std::string{is_signal_ ? "GET /v3/ws" : "GET /ws"} +
+                  " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: "
+                  "13\r\n\r\n";
   }
 
   bool send_unsent() {
@@ -121,9 +126,16 @@ class BadPeer {
       if (end == std::string::npos) return true;
       received_.erase(0, end + 4);
       stage_ = Stage::joining;
-      unsent_ += is_garbage_turn(1) ? garbage() : frame(is_garbage_turn(2) ? garbage() : request_);
+      if (is_garbage_turn(1) || is_garbage_turn(2)) {
+        unsent_ += is_garbage_turn(1) ? garbage() : frame(garbage());
+      } else {
+        for (const std::string& request : requests_)
+          unsent_ += frame(request, is_signal_ ? 0x81 : 0x82);
+      }
     }
-    if (stage_ == Stage::joining && !received_.empty()) stage_ = Stage::member;
+    const bool is_in =
+        is_signal_ ? received_.find("\"RoomJoined\"") != std::string::npos : !received_.empty();
+    if (stage_ == Stage::joining && is_in) stage_ = Stage::member;
     return true;
   }
 
@@ -169,8 +181,8 @@ class BadPeer {
   }
 
   /// A masked binary message; the key is zero, which the relay cannot mind.
-  static std::string frame(std::string_view payload) {
-    std::string bytes{"\x82"};
+  static std::string frame(std::string_view payload, int first = 0x82) {
+    std::string bytes(1, static_cast<char>(first));
     if (payload.size() < 126) {
       bytes += static_cast<char>(0x80 | payload.size());
     } else {
@@ -183,7 +195,8 @@ class BadPeer {
   }
 
   sockaddr_in address_;
-  std::string request_;
+  std::vector<std::string> requests_;
+  bool is_signal_;
   Kind kind_ = Kind::none;
   Stage stage_ = Stage::upgrading;
   int fd_ = -1;

@@ -151,10 +151,25 @@ class Client {
     mark_dirty(index);
   }
 
-  /// A binary message without a stamp.
-  void append_bytes(std::uint32_t index, std::string_view bytes) {
+  /// A text message in the middle of which the content stands in hexadecimal digits, `size` of
+  /// them.
+  void append_text_message(std::uint32_t index, const Stamp& stamp, std::size_t size,
+                           std::string_view before, std::string_view after) {
+    content_.resize(size / 2);
+    write_payload(content_.data(), content_.size(), stamp);
+    text_.assign(before);
+    for (const unsigned char byte : content_) {
+      text_ += hex_digits[byte >> 4];
+      text_ += hex_digits[byte & 15];
+    }
+    text_.append(after);
+    append_bytes(index, text_, 0x81);
+  }
+
+  /// A message without a stamp.
+  void append_bytes(std::uint32_t index, std::string_view bytes, unsigned char first = 0x82) {
     auto& out = connections_[index].unsent;
-    const auto at = append_header(out, 0x82, bytes.size());
+    const auto at = append_header(out, first, bytes.size());
     std::memcpy(out.data() + at, bytes.data(), bytes.size());
     mask(out.data() + at, bytes.size(), out.data() + at - 4);
     mark_dirty(index);
@@ -186,6 +201,12 @@ class Client {
   }
 
  private:
+  template <class Handler>
+  static constexpr bool takes_text = requires(Handler& handler) {
+    handler.on_text(std::uint32_t{}, std::string_view{}, std::uint64_t{});
+  };
+
+  static constexpr std::string_view hex_digits = "0123456789abcdef";
   // The sample handshake of RFC 6455 section 1.3: a fixed key has a fixed answer, so no SHA-1 is
   // needed here.
   static constexpr std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -377,6 +398,10 @@ class Client {
     const auto payload = static_cast<std::size_t>(length);
     if (bytes[0] == 0x82) {
       handler.on_message(index, bytes + header, payload, now);
+    } else if (bytes[0] == 0x81 && takes_text<Handler>) {
+      if constexpr (takes_text<Handler>) {
+        handler.on_text(index, {reinterpret_cast<const char*>(bytes + header), payload}, now);
+      }
     } else if (bytes[0] == 0x89 && payload < 126) {
       ++pings_;
       auto& out = connections_[index].unsent;
@@ -397,6 +422,8 @@ class Client {
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> dirty_;
   std::vector<unsigned char> buffer_;
+  std::vector<unsigned char> content_;  // of a text message
+  std::string text_;
   std::array<epoll_event, 1024> events_{};
   std::uint64_t random_ = 0x2545f4914f6cdd1dULL;
   std::uint64_t errors_ = 0;

@@ -2,6 +2,7 @@
 // How hosts and players enter their rooms, in the bench protocol and in the relay's.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,8 +26,10 @@ class Joining {
       : options_(options), client_(client), ids_(options.connections, unknown) {
     client_.connections().resize(options.connections);
     for (std::uint32_t i = 0; i < options.connections; ++i) {
-      client_.connections()[i].path =
-          options.is_relay ? "/ws" : (is_host(i) ? "/host/" : "/play/") + std::to_string(room(i));
+      std::string& path = client_.connections()[i].path;
+      path = (is_host(i) ? "/host/" : "/play/") + std::to_string(room(i));
+      if (options.is_relay) path = "/ws";
+      if (options.is_signal()) path = "/v3/ws";
     }
   }
 
@@ -40,7 +43,41 @@ class Joining {
   /// What a player is called in the relay protocol.
   std::uint16_t id(std::uint32_t index) const { return ids_[index]; }
 
-  void on_open(std::uint32_t index) { client_.append_bytes(index, request(index)); }
+  void on_open(std::uint32_t index) {
+    if (!options_.is_signal()) return client_.append_bytes(index, request(index));
+    for (const std::string& text : signal_requests(index)) client_.append_bytes(index, text, 0x81);
+  }
+
+  /// What the signaling protocol begins with: who it is, and which room.
+  std::array<std::string, 2> signal_requests(std::uint32_t index) const {
+    std::string code(6, 'A');
+    std::uint32_t rest = room(index);
+    for (std::size_t i = code.size(); i-- > 0; rest /= 26)
+      code[i] = static_cast<char>('A' + rest % 26);
+    const std::string format = options_.is_json() ? "json" : "message_pack";
+    return {R"({"type":"Authenticate","data":{"app_id":"bench","protocol_version":3,)"
+            R"("game_data_format":")" +
+                format + R"("}})",
+            R"({"type":"JoinRoom","data":{"game_name":"bench","player_name":"P)" +
+                std::to_string(index) + R"(","room_code":")" + code + R"(","max_players":250}})"};
+  }
+
+  /// A message of the room's own.
+  void on_text(std::uint32_t index, std::string_view text) {
+    const auto is = [text](std::string_view type) {
+      constexpr std::size_t before = 9;  // {"type":"
+      return text.size() > before + type.size() && text.substr(before, type.size()) == type &&
+             text[before + type.size()] == '"';
+    };
+    if (is("RoomJoined")) {
+      ids_[index] = 1;
+      ++(is_host(index) ? hosts_ : welcomed_);
+    } else if (is("PlayerJoined") && is_host(index)) {
+      ++announced_;
+    } else if (is("Error") || is("RoomJoinFailed") || is("AuthenticationError")) {
+      fail("the server refused: " + std::string(text));
+    }
+  }
 
   /// Whether the message belonged to the entering, and is dealt with.
   bool on_message(std::uint32_t index, std::string_view message) {

@@ -42,6 +42,8 @@ inline constexpr const char* usage =
   --messages N       end the window after N sent messages instead; accept: number of connections (2000)
   --hold S           idle: seconds to hold the connections before the last sample (0)
   --spread SHARE     all, play: the share of a period in which the members of a room send; each room at its own time (1)
+  --signal FORM      speak the signaling protocol with muster-relay, game data as binary or as json (down, play, join);
+                     in play everybody sends to all others
   --relay            speak the relay protocol with muster-relay (down, up, play, join)
   --except-sender    all: a sender does not get its own messages back
   --bad KIND         down, play with --relay: one more member of the first room, which never-reads, or sends garbage,
@@ -69,6 +71,7 @@ struct Options {
   double hold = 0;
   std::uint64_t messages = 0;
   std::string bad;
+  std::string signal;  // binary or json; empty: another protocol
   bool is_relay = false;
   bool is_except_sender = false;
   bool does_sample_memory = false;
@@ -80,6 +83,9 @@ struct Options {
   bool has_hosts() const {
     return scenario == "down" || scenario == "up" || scenario == "play" || scenario == "join";
   }
+
+  bool is_signal() const { return !signal.empty(); }
+  bool is_json() const { return signal == "json"; }
 
   /// Subscribers of a shard, which have no rooms.
   bool is_shard() const { return scenario == "shard" || scenario == "inputs"; }
@@ -151,6 +157,8 @@ inline Options parse_options(int argc, char** argv) {
       options.hold = number(0, 3600);
     else if (name == "--bad")
       options.bad = text;
+    else if (name == "--signal")
+      options.signal = text;
     else if (name == "--messages")
       options.messages = static_cast<std::uint64_t>(number(1, 1e12));
     else
@@ -165,11 +173,20 @@ inline Options parse_options(int argc, char** argv) {
   if (options.has_hosts() && options.room < 2) fail_usage("--room must count a host and a player");
   if (options.is_relay && !options.has_hosts())
     fail_usage("--relay goes with down, up, play and join only");
+  if (options.is_signal()) {
+    if (options.signal != "binary" && options.signal != "json")
+      fail_usage("--signal is binary or json");
+    if (options.scenario != "down" && options.scenario != "play" && options.scenario != "join")
+      fail_usage("--signal goes with down, play and join only");
+    if (options.is_json() && (options.size % 2 != 0 || options.size < 2 * min_payload_size))
+      fail_usage("--size of json must be even, and 48 or more");
+  }
   if (options.scenario == "shard" && !options.bad.empty() && options.bad != "never-reads")
     fail_usage("--bad of shard is never-reads");
   if (!options.bad.empty() && options.scenario != "shard" &&
-      (!options.is_relay || (options.scenario != "down" && options.scenario != "play")))
-    fail_usage("--bad goes with shard, or with --relay and down or play, only");
+      ((!options.is_relay && !options.is_signal()) ||
+       (options.scenario != "down" && options.scenario != "play")))
+    fail_usage("--bad goes with shard, or with --relay or --signal and down or play, only");
   return options;
 }
 

@@ -45,6 +45,16 @@ RELAY = "muster-relay"
 ONE_LOOP = "one loop"
 RELAY_PROGRAM = "../../examples/relay/muster-relay"  # seen from the build folder
 RELAY_CONFIG = Path(__file__).resolve().parent / "relay.toml"
+# The program as a signaling server that limits nobody of this machine.
+SIGNAL_ENVIRONMENT = {
+    "SECURITY__REQUIRE_WEBSOCKET_AUTH": "false", "SECURITY__REQUIRE_METRICS_AUTH": "false",
+    "SECURITY__MAX_CONNECTIONS_PER_IP": "0", "SECURITY__MAX_CONNECTIONS": "100000",
+    "RATE_LIMIT__MAX_ROOM_CREATIONS": "0", "RATE_LIMIT__MAX_JOIN_ATTEMPTS": "0",
+    "PROTOCOL__MAX_PLAYERS_LIMIT": "255", "SERVER__MAX_ROOMS_PER_GAME": "100000",
+}
+RELAY_FAN_OUT = "relay protocol"
+# Deliveries per CPU second, as a share of what the relay protocol's fan-out reaches.
+SIGNAL_DEMANDS = {1: 0.8, 16: 0.5}
 # What a flush window may cost, as a share of the same cell at window 0.
 WINDOWS = {"window 0": [], "lead 5": ["--lead", "5"], "tick 16": ["--tick", "16"]}
 WINDOW_DEMANDS = {"window-50x10hz": {"lead 5": 0.35, "tick 16": 0.25},
@@ -116,6 +126,15 @@ def cells():
     add("syscalls-echo-w16", "syscalls", "echo", "--connections", 50, "--window", 16)
     add("syscalls-fan-100-w1", "syscalls", "fan", "--connections", 500, "--room", 100, "--window", 1)
     add("syscalls-fan-100-w16", "syscalls", "fan", "--connections", 500, "--room", 100, "--window", 16)
+    for size, suffix in ((64, ""), (1024, "-1k")):
+        for members in (8, 64):
+            for window in (1, 16):
+                add(f"signal-{members}-w{window}{suffix}", "signal", "down", "--connections", 8 * members,
+                    "--room", members, "--window", window, "--size", size)
+    # 80 players who send 25 messages a second to seven others each: 14,000 deliveries a second.
+    add("signal-14000", "signal-latency", "play", "--connections", 80, "--room", 8, "--rate", 25)
+    add("signal-join-10000-rooms", "signal-latency", "join", "--connections", 20000, "--room", 2)
+    add("signal-bad-never-reads", "bad", "down", "--connections", 105, "--room", 21, "--size", 16384)
     shard_cells.add_cells(add)
     return found
 
@@ -146,6 +165,11 @@ class Bench:
         with Server(name, variant.command, self.server_cpus) as server:
             return self.run_load(server, [*arguments, *variant.load])
 
+    def signaling(self, form):
+        """The program, spoken to in the signaling protocol."""
+        environment = [f"SIGNAL_FISH__{name}={value}" for name, value in SIGNAL_ENVIRONMENT.items()]
+        return Variant(["env", *environment, *self.relay.command], ["--signal", form])
+
     def variants(self, name, kind):
         """The rows of a cell, and which of them runs twice."""
         if kind == "windows":
@@ -156,10 +180,18 @@ class Bench:
         if kind == "bad":
             if self.relay is None:
                 return {}, None
-            bad = name.removeprefix("bad-")
-            return {"without": self.relay,
+            without = self.relay if name.startswith("bad-") else self.signaling("binary")
+            bad = name.removeprefix("signal-").removeprefix("bad-")
+            return {"without": without,
                     f"with one that {bad}" if bad != "garbage" else "with one that sends garbage":
-                        Variant(self.relay.command, [*self.relay.load, "--bad", bad])}, "without"
+                        Variant(without.command, [*without.load, "--bad", bad])}, "without"
+        if kind in ("signal", "signal-latency"):
+            if self.relay is None:
+                return {}, None
+            rows = {"signaling, binary": self.signaling("binary"), "signaling, JSON": self.signaling("json")}
+            if kind == "signal":
+                return {RELAY_FAN_OUT: Variant(self.signaling("json").command, self.relay.load), **rows}, RELAY_FAN_OUT
+            return rows, "signaling, binary"
         if kind == "loops":
             if self.relay is None:
                 return {}, None
@@ -347,6 +379,24 @@ def window_table(cells_of_kind):
                   "per client read", "p50 us", "p99 us", "verdict"], rows)
 
 
+def signal_table(cells_of_kind):
+    """What game data of the signaling protocol costs beside the relay protocol's, in the same rooms."""
+    rows = []
+    for name, cell in cells_of_kind.items():
+        base = cell["summary"].get(RELAY_FAN_OUT)
+        demand = SIGNAL_DEMANDS[int(cell["arguments"][cell["arguments"].index("--window") + 1])] if base else None
+        for form, row in cell["summary"].items():
+            is_measured = base is not None and not form.startswith(RELAY_FAN_OUT)
+            ratio = base["cpu_lower_quartile_ns"] / row["cpu_lower_quartile_ns"] if base else None
+            rows.append([name, form, f"{row['cpu_lower_quartile_ns']:.0f}",
+                         f"{1e9 / row['cpu_lower_quartile_ns']:,.0f}", f"**{ratio:.2f}**" if is_measured else "",
+                         f"at least {demand}: " + ("met" if ratio >= demand else "**not met**") if is_measured else "",
+                         f"{row['p50_us']:.0f}", f"{row['p99_us']:.0f}",
+                         control_text(cell) if form.endswith(AGAIN) else ""])
+    return table(["scenario", "protocol", "CPU ns/delivery, lower quartile", "deliveries per CPU second",
+                  "to the relay protocol", "demanded", "p50 us", "p99 us", "verdict"], rows)
+
+
 def bad_table(cells_of_kind):
     """The others beside a bad peer; the spread is that of all runs without one.
 
@@ -387,6 +437,8 @@ def markdown(environment, results, bases):
     lines += server_table(of_kind("hosts"), [*bases, *(["muster"] if "muster" not in bases else [])])
     lines += server_table(of_kind("loops"), [ONE_LOOP])
     lines += window_table(of_kind("windows"))
+    lines += signal_table(of_kind("signal"))
+    lines += signal_table(of_kind("signal-latency"))
     lines += bad_table(of_kind("bad"))
     lines += shard_cells.tables(of_kind)
     for name, cell in results.items():

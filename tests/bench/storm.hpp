@@ -43,12 +43,21 @@ class Storm {
     const auto before = joining_.welcomed();
     if (!joining_.on_message(index, {reinterpret_cast<const char*>(bytes), size}))
       return client_.report("connection " + std::to_string(index) + ": a message that nobody sent");
-    if (joining_.welcomed() == before) return;
+    if (joining_.welcomed() != before) note(index, now);
+  }
+
+  void on_text(std::uint32_t index, std::string_view text, std::uint64_t now) {
+    const auto before = joining_.welcomed();
+    joining_.on_text(index, text);
+    if (joining_.welcomed() != before) note(index, now);
+  }
+
+ private:
+  void note(std::uint32_t index, std::uint64_t now) {
     ++result_.deliveries;
     result_.latency.record(now - client_.connections()[index].opened_ns);
   }
 
- private:
   /// Players of [first, last): in the window when they are welcomed, and their hosts know it.
   void enter(std::uint32_t first, std::uint32_t last) {
     const auto welcomed = joining_.welcomed();

@@ -29,7 +29,7 @@ class Traffic {
         client_(client),
         result_(result),
         joining_(options, client),
-        bad_(options.bad, client.address(), options.has_hosts() ? joining_.request(1) : ""),
+        bad_(options.bad, client.address(), bad_requests(), options.is_signal()),
         is_open_loop_(options.scenario == "all" || options.scenario == "play"),
         first_sender_(options.scenario == "up" ? 1 : 0),
         senders_(is_open_loop_              ? options.room
@@ -88,18 +88,57 @@ class Traffic {
     if (options_.has_hosts()) joining_.on_open(index);
   }
 
+  void on_text(std::uint32_t index, std::string_view text, std::uint64_t now) {
+    // {"type":"GameData","data":{"from_player":UUID,"data":"DIGITS", ...}}
+    constexpr std::string_view head = R"({"type":"GameData","data":{"from_player":")";
+    if (!options_.is_json() || text.substr(0, head.size()) != head) {
+      return joining_.on_text(index, text);
+    }
+    constexpr std::size_t before = head.size() + 36 + std::string_view{R"(","data":")"}.size();
+    digits_.clear();
+    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    for (std::size_t i = before; i + 1 < text.size() && text[i] != '"'; i += 2) {
+      digits_.push_back(static_cast<unsigned char>(digit(text[i]) * 16 + digit(text[i + 1])));
+    }
+    take(index, digits_.data(), digits_.size(), options_.size / 2, now);
+  }
+
   void on_message(std::uint32_t index, const unsigned char* bytes, std::size_t size,
                   std::uint64_t now) {
     std::size_t envelope = 0;
+    if (options_.is_signal()) {
+      // A map of five: the sender, the format and the payload, whose length takes two or three
+      // bytes, and behind it the stamp.
+      constexpr std::size_t head = 61;
+      if (size < head + 3) return client_.report("a binary message without an envelope");
+      const bool is_short = bytes[head] == 0xc4;
+      const std::size_t length =
+          is_short ? bytes[head + 1] : std::size_t{bytes[head + 1]} << 8 | bytes[head + 2];
+      const std::size_t at = head + (is_short ? 2 : 3);
+      if (at + length > size) return client_.report("a binary message that is cut off");
+      return take(index, bytes + at, length, options_.size, now);
+    }
     if (options_.has_hosts()) {
       if (joining_.on_message(index, {reinterpret_cast<const char*>(bytes), size})) return;
       if (is_of_bad_peer(index, bytes, size)) return;
       if (options_.is_relay) envelope = joining_.is_host(index) ? 3 : 1;
     }
     Stamp stamp;
-    if (size != options_.size + envelope ||
-        !check_payload(bytes + envelope, size - envelope, stamp) ||
-        (envelope != 0 && !is_right_envelope(index, bytes, stamp))) {
+    if (envelope != 0 && (size < envelope + min_payload_size ||
+                          !check_payload(bytes + envelope, size - envelope, stamp) ||
+                          !is_right_envelope(index, bytes, stamp))) {
+      return client_.report("connection " + std::to_string(index) +
+                            ": content of a message is wrong");
+    }
+    take(index, bytes + envelope, size - envelope, options_.size, now);
+  }
+
+ private:
+  /// The content of a message, whatever it came in.
+  void take(std::uint32_t index, const unsigned char* bytes, std::size_t size,
+            std::size_t expected_size, std::uint64_t now) {
+    Stamp stamp;
+    if (size != expected_size || !check_payload(bytes, size, stamp)) {
       return client_.report("connection " + std::to_string(index) +
                             ": content of a message is wrong");
     }
@@ -128,18 +167,33 @@ class Traffic {
     }
   }
 
- private:
+  /// What makes one more member of the first room.
+  std::vector<std::string> bad_requests() const {
+    if (!options_.has_hosts() || options_.bad.empty()) return {};
+    if (!options_.is_signal()) return {joining_.request(1)};
+    std::vector<std::string> requests;
+    for (std::string& text : joining_.signal_requests(options_.connections)) {
+      constexpr std::string_view code = R"("room_code":")";
+      if (const auto at = text.find(code); at != std::string::npos)
+        text.replace(at + code.size(), 6, "AAAAAA");
+      requests.push_back(std::move(text));
+    }
+    return requests;
+  }
+
   bool is_sender(std::uint32_t index) const {
     const auto position = index % options_.room;
     return position >= first_sender_ && position - first_sender_ < senders_;
   }
 
   bool does_receive(std::uint32_t index, std::uint32_t sender) const {
+    if (options_.is_signal()) return index != sender;
     if (options_.has_hosts()) return joining_.is_host(index) != joining_.is_host(sender);
     return !options_.is_except_sender || index != sender;
   }
 
   std::uint32_t receivers(std::uint32_t sender) const {
+    if (options_.is_signal()) return options_.room - 1;
     if (options_.has_hosts()) return joining_.is_host(sender) ? options_.room - 1 : 1;
     return options_.is_except_sender ? options_.room - 1 : options_.room;
   }
@@ -206,9 +260,15 @@ class Traffic {
 
   void send(std::uint32_t sender, std::uint64_t stamp_ns) {
     const auto sequence = next_sequence_[sender]++;
-    // In the relay protocol a host's DELTA_UPDATE and a player's SERVER_RPC begin alike.
-    client_.append_message(sender, Stamp{payload_magic, sender, sequence, stamp_ns}, options_.size,
-                           options_.is_relay ? std::string_view{"\x02"} : std::string_view{});
+    const Stamp stamp{payload_magic, sender, sequence, stamp_ns};
+    if (options_.is_json()) {
+      client_.append_text_message(sender, stamp, options_.size,
+                                  R"({"type":"GameData","data":{"data":")", R"("}})");
+    } else {
+      // In the relay protocol a host's DELTA_UPDATE and a player's SERVER_RPC begin alike.
+      client_.append_message(sender, stamp, options_.size,
+                             options_.is_relay ? std::string_view{"\x02"} : std::string_view{});
+    }
     ++result_.sent;
     wanted_ += receivers(sender);
     if (is_open_loop_) return;
@@ -316,6 +376,7 @@ class Traffic {
   std::vector<std::uint32_t> in_flight_;      // per sender
   std::vector<std::uint32_t> missing_;        // per sender and message: receivers without it
   std::vector<std::pair<double, std::uint32_t>> phases_;
+  std::vector<unsigned char> digits_;  // of a message of JSON
 };
 
 }  // namespace muster_bench
