@@ -65,6 +65,10 @@ def memory(processes):
     return total
 
 
+def lower_quartile(runs):
+    return statistics.quantiles([run["cpu_ms"] for run in runs], n=4, method="inclusive")[0]
+
+
 class Bench:
     def __init__(self, options, folder):
         self.options = options
@@ -90,7 +94,7 @@ class Bench:
         tokens = self.private(f"tokens{numbers[0]}", lines)
         return [subprocess.Popen(
             [self.options.bot, "--url", f"ws://localhost:{PORT}/ws/external/bot/", "--bots", tokens, "--strategy",
-             "call", "--json-log"], stdout=open(self.folder / "log", "w", encoding="utf-8"))]
+             "call", "--json-log"], stdout=open(self.folder / f"log{numbers[0]}", "w", encoding="utf-8"))]
 
     def sdk(self, numbers):
         processes = []
@@ -155,16 +159,16 @@ class Bench:
         for _ in range(self.options.runs):
             for name, make in random.sample(contestants, len(contestants)):
                 runs[name].append(self.play(make))
-        base = statistics.median(run["cpu_ms"] for run in runs["muster-bot"])
+        base = lower_quartile(runs["muster-bot"])
         print("| contestant | CPU of a seat in a match | seats per CPU second, to the SDK | memory of a bot |")
         print("|---|---|---|---|")
-        sdk = statistics.median(run["cpu_ms"] for run in runs["chipzen-bot (Python SDK)"])
+        sdk = lower_quartile(runs["chipzen-bot (Python SDK)"])
         for name, results in runs.items():
-            middle = statistics.median(run["cpu_ms"] for run in results)
+            middle = lower_quartile(results)
             print(f"| {name} | {middle / base:.2f} ({min(r['cpu_ms'] for r in results):.2f} to "
                   f"{max(r['cpu_ms'] for r in results):.2f} ms) | {sdk / middle:.0f} | "
                   f"{statistics.median(r['kib'] for r in results):.0f} KiB |")
-        summary = [json.loads(line) for line in (self.folder / "log").read_text().splitlines()][-1]
+        summary = [json.loads(line) for line in (self.folder / "log0").read_text().splitlines()][-1]
         print(f"\none more lobby connection of muster-bot: {self.connections():.1f} KiB")
         if "decisions" in summary:
             decisions = summary["decisions"]
@@ -179,7 +183,7 @@ def main():
     parser.add_argument("build", help="where the SDK is, or is installed")
     parser.add_argument("lobby")
     parser.add_argument("bot")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=8)
     options = parser.parse_args()
     if not port_is_free():
         sys.exit(f"port {PORT} is taken")
