@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Types and units are here; which values a field of Config may have is in config.cpp.
+// Which values a field of Config may have is in config.cpp; here is only of what type each is.
 #include "config_keys.hpp"
 
-#include "config_text.hpp"
-
-#include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <optional>
-#include <type_traits>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace muster::signal {
 namespace {
@@ -49,125 +46,6 @@ ConfigKey key_of(std::string_view path, std::string_view field, T Owner::*member
   return key;
 }
 
-// Readers: empty, or what the value must be.
-
-std::string read_flag(const Json& value, bool& out) {
-  const auto* flag = value.get_ptr<const bool*>();
-  if (flag == nullptr) return " must be true or false";
-  out = *flag;
-  return {};
-}
-
-template <class Number>
-std::string read_whole(const Json& value, Number& out, std::uint64_t most) {
-  const auto* number = value.get_ptr<const Json::number_unsigned_t*>();
-  if (number == nullptr || *number > most) {
-    return " must be a whole number from 0 to " + std::to_string(most);
-  }
-  out = static_cast<Number>(*number);
-  return {};
-}
-
-template <class Number>
-std::string read_whole(const Json& value, Number& out) {
-  return read_whole(value, out, std::numeric_limits<Number>::max());
-}
-
-// Optional ones may be null.
-template <class T, class Read>
-std::string read_optional(const Json& value, std::optional<T>& out, Read read,
-                          std::string_view or_null = ", or null") {
-  if (value.is_null()) {
-    out.reset();
-    return {};
-  }
-  T given{};
-  std::string problem = read(value, given);
-  if (!problem.empty()) return problem.append(or_null);
-  out = std::move(given);
-  return {};
-}
-
-std::string read_text(const Json& value, std::string& out) {
-  const auto* text = value.get_ptr<const Json::string_t*>();
-  if (text == nullptr) return " must be a text";
-  // A file's name or a log's line would end there.
-  if (text->find('\0') != std::string::npos) return " must be a text without control characters";
-  out = *text;
-  return {};
-}
-
-std::string read_secret(const Json& value, std::string& out) {
-  std::string problem = read_text(value, out);
-  if (problem.empty() && out == hidden_secret) {
-    return " must be the secret itself, not what is printed in its place";
-  }
-  return problem;
-}
-
-std::string read_texts(const Json& value, std::vector<std::string>& out) {
-  if (!value.is_array()) return " must be a list of texts";
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const std::string problem = read_text(value[i], texts.emplace_back());
-    if (!problem.empty()) return "[" + std::to_string(i) + "]" + problem;
-  }
-  out = std::move(texts);
-  return {};
-}
-
-// A game or a platform each.
-template <class T, class Read>
-std::string read_map(const Json& value, std::map<std::string, T>& out, Read read) {
-  if (!value.is_object()) return " must be an object";
-  std::map<std::string, T> map;
-  for (const auto& [name, entry] : value.get_ref<const Json::object_t&>()) {
-    const std::string problem = read(entry, map[name]);
-    if (!problem.empty()) return "[" + in_quotes(name) + "]" + problem;
-  }
-  out = std::move(map);
-  return {};
-}
-
-template <class Word>
-using Words = std::vector<std::pair<std::string_view, Word>>;
-
-template <class Word>
-std::string read_word(const Json& value, Word& out, const Words<Word>& words) {
-  const auto* text = value.get_ptr<const Json::string_t*>();
-  std::string must = " must be ";
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (text != nullptr && *text == words[i].first) {
-      out = words[i].second;
-      return {};
-    }
-    if (i > 0) must += i + 1 == words.size() ? " or " : ", ";
-    must.append("\"").append(words[i].first).append("\"");
-  }
-  return must;
-}
-
-template <class Word>
-Json write_word(Word word, const Words<Word>& words) {
-  const auto found = std::find_if(words.begin(), words.end(),
-                                  [word](const auto& entry) { return entry.second == word; });
-  return found == words.end() ? Json() : Json(found->first);
-}
-
-template <class T>
-Json write_value(const T& value) {
-  return Json(value);
-}
-
-template <class T>
-Json write_optional(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
-Json write_secret(const std::string& secret) {
-  return Json(secret.empty() ? std::string_view{} : hidden_secret);
-}
-
 // Keys of one kind each.
 
 template <class Owner>
@@ -185,14 +63,7 @@ ConfigKey whole(std::string_view path, std::string_view field, Number Owner::*me
 template <class Number>
 ConfigKey whole_or_null(std::string_view path, std::string_view field,
                         std::optional<Number> Config::*member) {
-  return key_of(
-      path, field, member,
-      [](const Json& value, std::optional<Number>& out) {
-        return read_optional(value, out, [](const Json& given, Number& number) {
-          return read_whole(given, number);
-        });
-      },
-      write_optional<Number>);
+  return key_of(path, field, member, read_optional_whole<Number>, write_optional<Number>);
 }
 
 template <class Unit, class Owner>
@@ -328,128 +199,6 @@ Words<DesiredTopology> topologies() {
           {"mesh", DesiredTopology::mesh}};
 }
 
-// Objects of a list: each member is read by name, an unknown one is a mistake.
-template <class T, class ReadMember>
-std::string read_objects(const Json& value, std::vector<T>& out, std::string_view shape,
-                         ReadMember read_member) {
-  if (!value.is_array()) return " must be a list of objects such as " + std::string{shape};
-  std::vector<T> objects;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const std::string index = "[" + std::to_string(i) + "]";
-    if (!value[i].is_object()) return index + " must be an object such as " + std::string{shape};
-    T& object = objects.emplace_back();
-    for (const auto& [name, member] : value[i].get_ref<const Json::object_t&>()) {
-      const auto problem = read_member(object, name, member);
-      if (!problem) return index + " has the unknown key " + in_quotes(name);
-      if (!problem->empty()) return index + "." + name + *problem;
-    }
-  }
-  out = std::move(objects);
-  return {};
-}
-
-std::string read_apps(const Json& value, std::vector<App>& out) {
-  constexpr std::string_view shape = R"({"app_id": "my-game", "app_name": "My game"})";
-  const auto optional_number = [](const Json& given, auto& number) {
-    using Number = typename std::remove_reference_t<decltype(number)>::value_type;
-    return read_optional(given, number, [](const Json& whole_number, Number& to) {
-      return read_whole(whole_number, to);
-    });
-  };
-  std::vector<App> apps;
-  std::string problem = read_objects(
-      value, apps, shape,
-      [&](App& app, const std::string& name, const Json& member) -> std::optional<std::string> {
-        if (name == "app_id") return read_text(member, app.id);
-        if (name == "app_name") return read_text(member, app.name);
-        if (name == "organization") return read_optional(member, app.organization, read_text);
-        if (name == "max_rooms") return optional_number(member, app.max_rooms);
-        if (name == "max_players_per_room") {
-          return optional_number(member, app.max_players_per_room);
-        }
-        if (name == "rate_limit_per_minute") {
-          return optional_number(member, app.rate_limit_per_minute);
-        }
-        if (name == "app_secret") {  // no client ever shows it: an identifier is no password
-          std::string secret;
-          return read_text(member, secret);
-        }
-        return std::nullopt;
-      });
-  for (std::size_t i = 0; problem.empty() && i < apps.size(); ++i) {
-    if (apps[i].id.empty()) problem = "[" + std::to_string(i) + "].app_id must be a text";
-  }
-  if (problem.empty()) out = std::move(apps);
-  return problem;
-}
-
-Json write_apps(const std::vector<App>& apps) {
-  Json list = Json::array();
-  for (const App& app : apps) {
-    list.push_back({{"app_id", app.id},
-                    {"app_name", app.name},
-                    {"organization", write_optional(app.organization)},
-                    {"max_rooms", write_optional(app.max_rooms)},
-                    {"max_players_per_room", write_optional(app.max_players_per_room)},
-                    {"rate_limit_per_minute", write_optional(app.rate_limit_per_minute)}});
-  }
-  return list;
-}
-
-std::string read_ice_servers(const Json& value, std::vector<IceServerConfig>& out) {
-  constexpr std::string_view shape = R"({"urls": ["stun:stun.example:3478"]})";
-  return read_objects(value, out, shape,
-                      [](IceServerConfig& server, const std::string& name,
-                         const Json& member) -> std::optional<std::string> {
-                        if (name == "urls") return read_texts(member, server.urls);
-                        if (name == "username")
-                          return read_optional(member, server.username, read_text);
-                        if (name == "credential")
-                          return read_optional(member, server.credential, read_secret);
-                        return std::nullopt;
-                      });
-}
-
-Json write_ice_servers(const std::vector<IceServerConfig>& servers) {
-  Json list = Json::array();
-  for (const IceServerConfig& server : servers) {
-    list.push_back({{"urls", server.urls},
-                    {"username", write_optional(server.username)},
-                    {"credential", server.credential ? write_secret(*server.credential) : Json()}});
-  }
-  return list;
-}
-
-// A list in one text, parted by commas.
-std::string read_origins(const Json& value, std::vector<std::string>& out) {
-  std::string all;
-  std::string problem = read_text(value, all);
-  if (!problem.empty()) return problem + " of origins parted by commas, or \"*\"";
-  std::vector<std::string> origins;
-  std::string_view rest = all;
-  for (bool is_last = false; !is_last;) {
-    const std::size_t comma = rest.find(',');
-    is_last = comma == std::string_view::npos;
-    std::string_view origin = rest.substr(0, comma);
-    while (origin.starts_with(' ')) origin.remove_prefix(1);
-    while (origin.ends_with(' ')) origin.remove_suffix(1);
-    origins.emplace_back(origin);
-    if (!is_last) rest.remove_prefix(comma + 1);
-  }
-  out = std::move(origins);
-  return {};
-}
-
-Json write_origins(const std::vector<std::string>& origins) {
-  if (origins.empty()) return Json("*");
-  std::string all;
-  for (const std::string& origin : origins) {
-    if (!all.empty()) all += ',';
-    all += origin;
-  }
-  return Json(all);
-}
-
 // The document calls what is for all platforms "_default".
 constexpr std::string_view any_platform = "default";
 constexpr std::string_view any_platform_key = "_default";
@@ -526,9 +275,7 @@ ConfigKey metrics_auth_token() {
       [](const Json& value, std::optional<std::string>& out) {
         return read_optional(value, out, read_secret);
       },
-      [](const std::optional<std::string>& token) {
-        return token ? write_secret(*token) : Json();
-      });
+      write_optional_secret);
   key.is_text = true;
   return key;
 }

@@ -4,7 +4,7 @@
 
 #include <muster/signal/config_document.hpp>
 
-#include <nlohmann/json.hpp>
+#include "config_value.hpp"
 
 #include <array>
 #include <functional>
@@ -13,8 +13,6 @@
 #include <vector>
 
 namespace muster::signal {
-
-using Json = nlohmann::json;
 
 /// Everything that a document says.
 struct Settings {
@@ -53,8 +51,5 @@ inline constexpr std::array<ConfigAlias, 3> config_aliases{{
     {"security", "enforce_app_id_allowlist", "require_websocket_auth"},
     {"security", "allowed_apps", "authorized_apps"},
 }};
-
-/// What is printed in place of a secret, and refused in place of one.
-inline constexpr std::string_view hidden_secret = "<hidden>";
 
 }  // namespace muster::signal
