@@ -90,9 +90,6 @@ DeliveryLane::Outcome DeliveryLane::add_data(const Frame& frame, const Gap& one,
                                              DeliveryClass delivery, std::uint32_t key,
                                              bool can_drop, time_point now) {
   if (!can_drop) delivery = DeliveryClass::reliable;
-  const auto find = [this](auto&& is_wanted) {
-    return std::find_if(items_.begin(), items_.end(), is_wanted);
-  };
   if (delivery == DeliveryClass::latest) {
     // Behind the last barrier: what is before it was said in another room.
     const Place older = std::find_if(behind_barriers(), items_.end(), [&](const Item& item) {
@@ -104,7 +101,7 @@ DeliveryLane::Outcome DeliveryLane::add_data(const Frame& frame, const Gap& one,
   const std::size_t size = frame.payload().size() + item_cost;
   const bool is_full = data_count() >= limits_.messages || bytes_ + size > limits_.bytes;
   if (is_full && delivery != DeliveryClass::reliable) {
-    const Place victim = find([](const Item& item) {
+    const Place victim = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
       return item.kind == Item::Kind::data && item.delivery == DeliveryClass::volatile_;
     });
     const bool makes_room =

@@ -63,15 +63,19 @@ Seat& GameRoom::take_seat(Seats& seats, Session& session, Room::Member& member,
   seat.player_id = session.player_id;
   seat.name = name;
   seat.connected_at = context_->clock->at(now);
-  seat.abilities = session.abilities;
-  seat.session = &session;
   seat.member = &member;
   member.data = &seat;
+  attach(session, seat);
+  return seat;
+}
+
+void GameRoom::attach(Session& session, Seat& seat) noexcept {
+  seat.abilities = session.abilities;
+  seat.session = &session;
   session.room = this;
   session.seat = &seat;
   session.base = sent_;
   session.own = {};
-  return seat;
 }
 
 // From now on it hears what the room says.
@@ -109,8 +113,9 @@ ClassCounts GameRoom::owed_to(const Session& session) const noexcept {
   return owed;
 }
 
-// From now on it hears nothing more, and sends nothing.
+// From now on it hears nothing more of the room, and sends nothing: also before it is told so.
 void GameRoom::detach(Session& session) noexcept {
+  if (Group* const group = session.connection->group()) group->leave(*session.connection);
   std::erase(behind_, &session);
   session.owed = owed_to(session);
   session.seat->session = nullptr;
@@ -173,13 +178,17 @@ std::span<const SpectatorInfo> GameRoom::spectator_infos() {
   return spectator_infos_;
 }
 
+std::span<const Uuid> GameRoom::ready_ids() {
+  ready_ids_.clear();
+  for (const Seat* const seat : ready_) ready_ids_.push_back(seat->player_id);
+  return ready_ids_;
+}
+
 RoomView GameRoom::room_view() {
   player_infos_.clear();
   for (const std::unique_ptr<Seat>& seat : players_) {
     if (seat->session != nullptr) player_infos_.push_back(info_of(*seat));
   }
-  ready_ids_.clear();
-  for (const Seat* const seat : ready_) ready_ids_.push_back(seat->player_id);
   RoomView room;
   room.room_id = facts_.id;
   room.room_code = facts_.code;
@@ -188,7 +197,7 @@ RoomView GameRoom::room_view() {
   room.supports_authority = facts_.supports_authority;
   room.players = player_infos_;
   room.lobby_state = state_;
-  room.ready_players = ready_ids_;
+  room.ready_players = ready_ids();
   room.relay_type = facts_.relay_type;
   room.spectators = spectator_infos();
   return room;
@@ -234,7 +243,7 @@ void GameRoom::admit(Session& session, std::string_view name, std::string folded
 // What the others hear of somebody who is not there any more.
 void GameRoom::left(const Seat& seat, bool was_authority, time_point now) {
   tell_all(PlayerLeft{seat.player_id, seat.stamp}, nullptr, seat.player_id, true, now);
-  if (was_authority) vacate_authority(now);
+  if (was_authority) announce_authority(nullptr, now);
   if (state_ == LobbyState::finalized && plan_ && plan_->topology != Topology::relay) {
     if (plan_->host == &seat) plan_->host = nullptr;
     publish_plan(false, now);
@@ -245,8 +254,6 @@ void GameRoom::leave(Session& session, const Reply& reply, time_point now) {
   touch(now);
   Seat& seat = *session.seat;
   const bool was_authority = authority_ == &seat;
-  // Out of every audience before it is told that it left.
-  if (Group* const group = session.connection->group()) group->leave(*session.connection);
   detach(session);
   reply(context_->delivery->encode(RoomLeft{}, session.abilities.version), true);
   if (was_authority) authority_ = nullptr;
@@ -263,20 +270,18 @@ void GameRoom::lose(Session& session, bool may_return, time_point now) {
   detach(session);
   if (was_authority) authority_ = nullptr;
   std::erase(ready_, &seat);
-  if (may_return && seat.member->token && context_->config->enable_reconnection) {
-    room_.lose(*seat.member, now + context_->config->reconnection_window);
-    seat.was_authority = was_authority;
-    left(seat, was_authority, now);
-    ++absent_;
-    seat.missed_from = ring_.next();
-    if (player_count() == 0 && spectators_.empty()) empty_since_ = now;
-    context_->rescheduled(context_->owner, *this);
-    return;
-  }
-  room_.lose(*seat.member, now);
+  const bool is_kept = may_return && seat.member->token && context_->config->enable_reconnection;
+  room_.lose(*seat.member, is_kept ? now + context_->config->reconnection_window : now);
+  seat.was_authority = was_authority;
   left(seat, was_authority, now);
-  ++context_->stats->players.left;
-  remove(seat, now);
+  if (!is_kept) {
+    ++context_->stats->players.left;
+    return remove(seat, now);
+  }
+  ++absent_;
+  seat.missed_from = ring_.next();
+  if (player_count() == 0 && spectators_.empty()) empty_since_ = now;
+  context_->rescheduled(context_->owner, *this);
 }
 
 void GameRoom::remove_absent(Seat& seat, time_point now) {
@@ -301,15 +306,10 @@ void GameRoom::rejoin(Seat& seat, Session& session, const Reply& reply, time_poi
   touch(now);
   room_.rejoin(*seat.member, *session.connection);
   --absent_;
-  seat.session = &session;
-  seat.abilities = session.abilities;
+  attach(session, seat);
   seat.transport_status = {};
   session.epoch = seat.stamp.epoch + 1;
   seat.stamp = {session.epoch, 0};
-  session.room = this;
-  session.seat = &seat;
-  session.base = sent_;
-  session.own = {};
   if (seat.is_ready) ready_.push_back(&seat);
   const bool regains = seat.was_authority && authority_ == nullptr;
   if (regains) authority_ = &seat;
@@ -363,7 +363,6 @@ void GameRoom::leave_spectator(Session& session, SpectatorChange reason, const R
   touch(now);
   Seat& seat = *session.seat;
   const Uuid id = seat.player_id;
-  if (Group* const group = session.connection->group()) group->leave(*session.connection);
   detach(session);
   --context_->stats->spectators.active;
   ++context_->stats->spectators.left;

@@ -171,16 +171,17 @@ class GameRoom {
                   time_point now);
   [[nodiscard]] bool hears(const Session& session) const noexcept;
   void let_hear(Session& session);
+  void attach(Session& session, Seat& seat) noexcept;
   void detach(Session& session) noexcept;
   void remove(Seat& seat, time_point now);
   void left(const Seat& seat, bool was_authority, time_point now);
-  void vacate_authority(time_point now);
   void announce_authority(const Session* except, time_point now);
   void announce_lobby(time_point now);
   [[nodiscard]] bool are_all_ready() const noexcept;
   [[nodiscard]] RoomView room_view();
   [[nodiscard]] PlayerInfo info_of(const Seat& seat) const;
   [[nodiscard]] std::span<const SpectatorInfo> spectator_infos();
+  [[nodiscard]] std::span<const Uuid> ready_ids();
   [[nodiscard]] std::string draw_token(Room::Member* member, std::optional<TokenTag>& tag);
   [[nodiscard]] std::span<const IceServer> pregathered(const Session& session, time_point now);
 
@@ -198,8 +199,6 @@ class GameRoom {
   void relay_converted(Session& from, const GameDataStamp& stamp, byte_view json, time_point now);
   void relay_unreadable(Session& from, const GameDataStamp& stamp, time_point now);
   void pack_game_data(const GameDataParts& message, bool is_text);
-  template <class Predicate, class Action>
-  void each_behind(Predicate&& is_wanted, Action&& action);
   void count(Session& from, DeliveryClass delivery);
 
   void publish_plan(bool is_first, time_point now);

@@ -104,12 +104,10 @@ void GameRoom::relay(Session& from, MessageKind kind, byte_view data,
     return;
   }
   relay_as(from, stamp, MessageKind::binary, data, now);
-  const auto reads_text = [](const Session* session) {
-    return !session->abilities.is_packed && session->abilities.format == GameDataFormat::json;
-  };
   if (room_.audience(index(Audience::v2_json)).empty() &&
       room_.audience(index(Audience::v3_json)).empty() &&
-      std::none_of(behind_.begin(), behind_.end(), reads_text)) {
+      std::none_of(behind_.begin(), behind_.end(),
+                   [](const Session* session) { return session->abilities.reads_text_only(); })) {
     return;
   }
   json_.clear();
@@ -117,13 +115,6 @@ void GameRoom::relay(Session& from, MessageKind kind, byte_view data,
     relay_unreadable(from, stamp, now);
   } else {
     relay_converted(from, stamp, json_, now);
-  }
-}
-
-template <class Predicate, class Action>
-void GameRoom::each_behind(Predicate&& is_wanted, Action&& action) {
-  for (Session* const session : behind_) {
-    if (is_wanted(*session)) action(*session);
   }
 }
 
@@ -166,24 +157,20 @@ void GameRoom::relay_as(Session& from, const GameDataStamp& stamp, MessageKind k
       packed.broadcast(Message{packed_, MessageKind::binary}, from.connection);
     }
     Frame frame;
-    each_behind(
-        [&](const Session& session) {
-          return &session != &from && session.abilities.version == version &&
-                 (is_text || session.abilities.is_packed ||
-                  session.abilities.format == GameDataFormat::message_pack);
-        },
-        [&](Session& session) {
-          if (session.abilities.is_packed) {
-            if (!packed_frame) {
-              pack();
-              packed_frame = Frame{Message{packed_, MessageKind::binary}};
-            }
-            context_->delivery->send_data(session, packed_frame, stamp, now);
-            return;
-          }
-          if (!frame) frame = Frame{message.parts(), kind};
-          context_->delivery->send_data(session, frame, stamp, now);
-        });
+    for (Session* const session : behind_) {
+      const Abilities& abilities = session->abilities;
+      if (session == &from || abilities.version != version) continue;
+      if (abilities.is_packed) {
+        if (!packed_frame) {
+          pack();
+          packed_frame = Frame{Message{packed_, MessageKind::binary}};
+        }
+        context_->delivery->send_data(*session, packed_frame, stamp, now);
+      } else if (is_text || abilities.format == GameDataFormat::message_pack) {
+        if (!frame) frame = Frame{message.parts(), kind};
+        context_->delivery->send_data(*session, frame, stamp, now);
+      }
+    }
   }
 }
 
@@ -195,15 +182,13 @@ void GameRoom::relay_converted(Session& from, const GameDataStamp& stamp, byte_v
     const Audience audience = version == Version::v3 ? Audience::v3_json : Audience::v2_json;
     room_.audience(index(audience)).broadcast(message.parts(), MessageKind::text, from.connection);
     Frame frame;
-    each_behind(
-        [&](const Session& session) {
-          return &session != &from && session.abilities.version == version &&
-                 !session.abilities.is_packed && session.abilities.format == GameDataFormat::json;
-        },
-        [&](Session& session) {
-          if (!frame) frame = Frame{message.parts(), MessageKind::text};
-          context_->delivery->send_data(session, frame, stamp, now);
-        });
+    for (Session* const session : behind_) {
+      const Abilities& abilities = session->abilities;
+      if (session == &from || abilities.version != version || !abilities.reads_text_only())
+        continue;
+      if (!frame) frame = Frame{message.parts(), MessageKind::text};
+      context_->delivery->send_data(*session, frame, stamp, now);
+    }
   }
 }
 
@@ -211,8 +196,7 @@ void GameRoom::relay_unreadable(Session& from, const GameDataStamp& stamp, time_
   const bool tells = from.format_errors.take(1, 1, std::chrono::seconds{1}, now);
   const auto tell = [&](Seat& seat) {
     Session* const session = seat.session;
-    if (session == nullptr || session == &from || session->abilities.is_packed ||
-        session->abilities.format != GameDataFormat::json ||
+    if (session == nullptr || session == &from || !session->abilities.reads_text_only() ||
         (seat.is_spectator && !context_->config->spectator_feed)) {
       return;
     }

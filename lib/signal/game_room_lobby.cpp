@@ -22,10 +22,8 @@ std::vector<const Seat*> present(const std::vector<std::unique_ptr<Seat>>& seats
 bool GameRoom::are_all_ready() const noexcept { return ready_.size() == player_count(); }
 
 void GameRoom::announce_lobby(time_point now) {
-  ready_ids_.clear();
-  for (const Seat* const seat : ready_) ready_ids_.push_back(seat->player_id);
   const bool all_ready = !ready_.empty() && are_all_ready();
-  tell_all(LobbyStateChanged{state_, ready_ids_, all_ready}, nullptr, std::nullopt, true, now);
+  tell_all(LobbyStateChanged{state_, ready_ids(), all_ready}, nullptr, std::nullopt, true, now);
 }
 
 std::optional<Refusal> GameRoom::toggle_ready(Session& session, time_point now) {
@@ -140,11 +138,6 @@ void GameRoom::announce_authority(const Session* except, time_point now) {
   // To who comes back it is news that somebody else has it.
   const std::optional<Uuid> about = changed.authority_player;
   tell_all(changed, holder != nullptr ? holder : except, about, true, now);
-}
-
-void GameRoom::vacate_authority(time_point now) {
-  authority_ = nullptr;
-  announce_authority(nullptr, now);
 }
 
 void GameRoom::request_authority(Session& session, bool become, time_point now) {

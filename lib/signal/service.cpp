@@ -99,7 +99,6 @@ Service::Impl::Impl(Service& self, const Config& given, Outbox& outbox, Entropy&
     : config(given),
       liveness(liveness_of(given)),
       self_(&self),
-      outbox_(&outbox),
       entropy_(&entropy),
       mac_(&mac),
       limits_(limits),
@@ -244,20 +243,12 @@ void Service::Impl::open(Connection& connection, time_point now) {
     ++session_count_;
   }
   connection.set_context(nullptr);
-  session->connection = &connection;
-  session->remote = connection.remote();
   session->player_id = draw_uuid(*entropy_);
   session->abilities.version = config.max_protocol_version < 3 ? Version::v2 : session->endpoint;
   if (config.min_protocol_version >= 3) session->abilities.version = Version::v3;
   session->app_id = app_uuid("default");
-  welcome(*session);
-  Session& kept = *session;
-  const std::size_t index = connection.id().index;
-  if (sessions_.size() <= index) sessions_.resize(index + 1);
-  sessions_[index] = std::move(session);
-
+  Session& kept = welcome(std::move(session), connection);
   ++stats_.connections.total;
-  players_.emplace(kept.player_id, &kept);
   kept.stage =
       config.require_authentication ? Session::Stage::authenticating : Session::Stage::ready;
   if (!take_address(kept)) {
@@ -276,9 +267,8 @@ void Service::Impl::open(Connection& connection, time_point now) {
   watch(kept, now);
 }
 
-// What its transport has to know, on every loop that it comes to.
-void Service::Impl::welcome(Session& session) {
-  Connection& connection = *session.connection;
+// On every loop that it comes to.
+Session& Service::Impl::welcome(std::unique_ptr<Session> given, Connection& connection) {
   connection.limit_receive(2 * config.max_message_size);
   Budget budget;
   const std::size_t bytes = config.send_queue_bytes + config.max_outbound_message_size + 65'536;
@@ -288,6 +278,14 @@ void Service::Impl::welcome(Session& session) {
   budget.reserve_frames = 4;
   connection.set_budget(budget);
   connection.watch_backlog();
+  Session& session = *given;
+  session.connection = &connection;
+  session.remote = connection.remote();
+  players_.emplace(session.player_id, &session);
+  const std::size_t index = connection.id().index;
+  if (sessions_.size() <= index) sessions_.resize(index + 1);
+  sessions_[index] = std::move(given);
+  return session;
 }
 
 // The ends.
@@ -310,6 +308,12 @@ void Service::Impl::finish(Session& session, CloseReason reason, CloseCode code,
   const bool may_return = code != CloseCode::server_shutdown && code != CloseCode::kicked &&
                           code != CloseCode::room_inactive;
   tear_down(session, may_return, now);
+}
+
+void Service::Impl::finish_slow(Session& session, time_point now) {
+  ++stats_.websocket.slow_consumer_disconnects;
+  finish(session, CloseReason::too_slow, CloseCode::slow_consumer, now,
+         Error{"You do not take what is sent to you", ErrorCode::slow_consumer});
 }
 
 // The one way out, whatever led to it.
@@ -348,9 +352,7 @@ void Service::Impl::fault(Connection& connection, const CloseInfo& info, time_po
   Session* const session = find(connection);
   if (session == nullptr) return;
   if (info.reason == CloseReason::too_slow) {
-    ++stats_.websocket.slow_consumer_disconnects;
-    finish(*session, CloseReason::too_slow, CloseCode::slow_consumer, now,
-           Error{"You do not take what is sent to you", ErrorCode::slow_consumer});
+    finish_slow(*session, now);
   } else if (info.reason == CloseReason::timed_out) {
     const bool was_asked = liveness.ping_interval != duration{0};
     if (was_asked) {
@@ -386,23 +388,25 @@ void Service::Impl::settle(time_point now) {
     Session& session = *doomed_.back();
     doomed_.pop_back();
     if (session.stage == Session::Stage::over) continue;
-    if (session.doom != CloseCode::slow_consumer) {
+    if (session.doom == CloseCode::slow_consumer) {
+      finish_slow(session, now);
+    } else {
       finish(session, CloseReason::too_large, *session.doom, now);
-      continue;
     }
-    ++stats_.websocket.slow_consumer_disconnects;
-    finish(session, CloseReason::too_slow, CloseCode::slow_consumer, now,
-           Error{"You do not take what is sent to you", ErrorCode::slow_consumer});
   }
+}
+
+// Counts an answer that is an error. False: there were too many, and the session is over.
+bool Service::Impl::take_error_reply(Session& session, ErrorCode code, time_point now) {
+  ++(code == ErrorCode::internal_error ? stats_.errors.internal : stats_.errors.validation);
+  if (session.error_replies.take(1, config.max_error_replies, config.rate_window, now)) return true;
+  finish(session, CloseReason::kicked, CloseCode::inbound_rate_limited, now);
+  return false;
 }
 
 void Service::Impl::refuse(Session& session, ErrorCode code, std::string_view message,
                            time_point now) {
-  ++(code == ErrorCode::internal_error ? stats_.errors.internal : stats_.errors.validation);
-  if (!session.error_replies.take(1, config.max_error_replies, config.rate_window, now)) {
-    return finish(session, CloseReason::kicked, CloseCode::inbound_rate_limited, now);
-  }
-  delivery_.tell(session, Error{message, code}, now);
+  if (take_error_reply(session, code, now)) delivery_.tell(session, Error{message, code}, now);
 }
 
 // Deadlines.

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <muster/luggage.hpp>
-#include <muster/outbox.hpp>
 #include <muster/room/token.hpp>
 #include <muster/signal/service.hpp>
 
@@ -42,6 +41,11 @@ struct UuidHash {
     return hash;
   }
 };
+
+// What several of the service's files answer.
+inline constexpr std::string_view malformed = "Invalid client message";
+inline constexpr std::string_view not_in_a_room = "Not in a room";
+inline constexpr std::string_view operation_failed = "OperationFailed";
 
 class Service::Impl final : Delivery::Owner {
  public:
@@ -88,12 +92,6 @@ class Service::Impl final : Delivery::Owner {
   using RoomKey = std::pair<std::string, std::string>;  // game and code
   using Rooms = std::map<RoomKey, std::unique_ptr<GameRoom>>;
 
-  // Of a member that did not come back in time: so that it can be told so.
-  struct Expired {
-    Uuid room_id;
-    TokenTag token;
-  };
-
   struct Passenger;
   using Operation = std::optional<Uuid>;
 
@@ -102,9 +100,10 @@ class Service::Impl final : Delivery::Owner {
   static void room_rescheduled(void* self, GameRoom& room);
 
   // Sessions.
-  void welcome(Session& session);
+  Session& welcome(std::unique_ptr<Session> given, Connection& connection);
   void finish(Session& session, CloseReason reason, CloseCode code, time_point now,
               std::optional<Error> last_words = std::nullopt, std::string_view text = {});
+  void finish_slow(Session& session, time_point now);
   void tear_down(Session& session, bool may_return, time_point now);
   [[nodiscard]] bool take_address(Session& session);
   void give_address(Session& session, time_point now);
@@ -112,12 +111,14 @@ class Service::Impl final : Delivery::Owner {
   void watch(Session& session, time_point now);
   void unwatch(Session& session) noexcept;
   void schedule(Session& session, time_point deadline);
+  [[nodiscard]] bool take_error_reply(Session& session, ErrorCode code, time_point now);
   void refuse(Session& session, ErrorCode code, std::string_view message, time_point now);
   void send_relay_stats(time_point now);
   void end_drain(time_point now);
 
   // service_messages.cpp
   void receive_text(Session& session, byte_view text, time_point now);
+  void refuse_unauthenticated(Session& session, time_point now);
   void reject_proof(Session& session, ProofVerdict verdict, time_point now);
   void receive_binary(Session& session, byte_view payload, time_point now);
   void dispatch(Session& session, ClientMessage& message, time_point now);
@@ -180,6 +181,8 @@ class Service::Impl final : Delivery::Owner {
                                          time_point now);
   void fail(Session& session, std::string_view type, const Operation& operation, ErrorCode code,
             std::string_view reason, time_point now);
+  [[nodiscard]] bool take_attempt(RateBucket& own, RateBucket* of_address, std::uint32_t most,
+                                  std::uint64_t& rejections, time_point now);
   [[nodiscard]] bool take_join(Session& session, time_point now);
   [[nodiscard]] bool take_creation(Session& session, time_point now);
   [[nodiscard]] GameRoom* find_room(std::string_view game, std::string_view code) noexcept;
@@ -188,7 +191,8 @@ class Service::Impl final : Delivery::Owner {
   [[nodiscard]] Uuid draw_room_id();
   GameRoom& create(const Session& session, const JoinRoom& message, std::string code,
                    time_point now);
-  [[nodiscard]] bool opens(GameRoom& room, const std::optional<std::string>& password);
+  [[nodiscard]] std::optional<Refusal> check_entry(const GameRoom* room, const Session& session,
+                                                   const std::optional<std::string>& password);
   void reap(GameRoom& room, time_point now);
   void remember_expired(const GameRoom& room, const Seat& seat);
   [[nodiscard]] bool is_expired(const Reconnect& message, const TokenTag& tag) const;
@@ -202,7 +206,10 @@ class Service::Impl final : Delivery::Owner {
                time_point now);
   void perform(Session& session, TransferAuthority& message, const Uuid& operation, time_point now);
   [[nodiscard]] bool may_moderate(Session& session, const Uuid& operation, time_point now);
-  bool expel(Session& session, const Uuid& player_id, const Uuid& operation, time_point now);
+  [[nodiscard]] bool expel(Session& session, const Uuid& player_id, const Uuid& operation,
+                           time_point now);
+  void confirm(Session& session, std::string_view type, const Uuid& player_id,
+               const Uuid& operation, time_point now);
 
   // service_loops.cpp
   [[nodiscard]] std::uint32_t home_of(std::string_view game, std::string_view code) const;
@@ -210,7 +217,6 @@ class Service::Impl final : Delivery::Owner {
   [[nodiscard]] bool send_home(Session& session, std::uint32_t home, time_point now);
 
   Service* self_;
-  Outbox* outbox_;
   Entropy* entropy_;
   Mac* mac_;
   std::optional<AddressLimits> own_limits_;
@@ -242,7 +248,9 @@ class Service::Impl final : Delivery::Owner {
   std::map<Uuid, std::uint32_t> rooms_of_app_;
   std::set<std::pair<time_point, GameRoom*>> room_deadlines_;
   std::uint64_t next_instance_ = 1;
-  std::map<std::pair<Uuid, Uuid>, TokenTag> expired_;  // by player and room
+
+  // Members that did not come back in time, by player and room: so that they can be told so.
+  std::map<std::pair<Uuid, Uuid>, TokenTag> expired_;
   std::deque<std::pair<time_point, std::pair<Uuid, Uuid>>> expired_until_;
 
   time_point drain_deadline_ = no_deadline;

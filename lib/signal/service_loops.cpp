@@ -8,7 +8,7 @@ namespace muster::signal {
 
 // What goes along when a connection moves to its room's loop. It is in no room then.
 struct Service::Impl::Passenger final : Luggage {
-  Session session;
+  PortableSession session;
   std::string app_id;  // its app is another object there
 };
 
@@ -36,26 +36,7 @@ bool Service::Impl::send_home(Session& session, std::uint32_t home, time_point n
   if (!session.takes()) return true;  // it was too slow for that
   Connection& connection = *session.connection;
   auto passenger = std::make_unique<Passenger>();
-  Session& copy = passenger->session;
-  copy.endpoint = session.endpoint;
-  copy.stage = session.stage;
-  copy.has_spoken = session.has_spoken;
-  copy.is_authenticated = session.is_authenticated;
-  copy.abilities = session.abilities;
-  copy.player_id = session.player_id;
-  copy.app_id = session.app_id;
-  copy.epoch = session.epoch;
-  copy.counters = session.counters;
-  copy.owed = session.owed;
-  copy.backpressure_events = session.backpressure_events;
-  copy.creations = session.creations;
-  copy.joins = session.joins;
-  copy.signals = session.signals;
-  copy.signal_errors = session.signal_errors;
-  copy.error_replies = session.error_replies;
-  copy.relayed = session.relayed;
-  copy.binding = session.binding;
-  copy.was_replayed = session.binding.has_value();
+  passenger->session = session;
   if (session.app != nullptr) passenger->app_id = session.app->id;
   if (connection.move_to(home, *services_[home], std::move(passenger)) != MoveStatus::moving) {
     return false;
@@ -74,19 +55,14 @@ bool Service::Impl::send_home(Session& session, std::uint32_t home, time_point n
 void Service::Impl::arrive(Connection& connection, std::unique_ptr<Luggage> luggage,
                            time_point now) {
   auto& passenger = static_cast<Passenger&>(*luggage);
-  auto session = std::make_unique<Session>(std::move(passenger.session));
-  session->connection = &connection;
-  session->remote = connection.remote();
+  auto session = std::make_unique<Session>();
+  static_cast<PortableSession&>(*session) = std::move(passenger.session);
   const auto app = apps_.find(passenger.app_id);
   if (app != apps_.end()) session->app = app->second;
   if (session->binding) session->binding->use(*mac_);
-  Session& kept = *session;
-  const std::size_t index = connection.id().index;
-  if (sessions_.size() <= index) sessions_.resize(index + 1);
-  sessions_[index] = std::move(session);
+  session->was_replayed = session->binding.has_value();
+  Session& kept = welcome(std::move(session), connection);
   ++session_count_;
-  players_.emplace(kept.player_id, &kept);
-  welcome(kept);
   (void)take_address(kept);  // it was let in where it came from
   watch(kept, now);
   if (is_draining) finish(kept, CloseReason::draining, CloseCode::server_shutdown, now);

@@ -8,13 +8,6 @@
 
 namespace muster::signal {
 
-namespace {
-
-constexpr std::string_view malformed = "Invalid client message";
-constexpr std::string_view not_in_a_room = "Not in a room";
-
-}  // namespace
-
 void Service::Impl::receive(Connection& connection, const Message& message, time_point now) {
   Session* const session = find(connection);
   if (session == nullptr || !session->takes() || !connection.is_open()) return;
@@ -49,12 +42,16 @@ void Service::Impl::receive_text(Session& session, byte_view text, time_point no
   result<ClientMessage> message = read_client_message(text);
   if (session.stage == Session::Stage::authenticating &&
       (!message || !std::holds_alternative<Authenticate>(*message))) {
-    ++stats_.errors.validation;
-    return finish(session, CloseReason::refused, CloseCode::auth_timeout, now,
-                  Error{"Authenticate first", ErrorCode::missing_app_id}, "auth_failed");
+    return refuse_unauthenticated(session, now);
   }
   if (!message) return refuse(session, ErrorCode::invalid_input, malformed, now);
   dispatch(session, *message, now);
+}
+
+void Service::Impl::refuse_unauthenticated(Session& session, time_point now) {
+  ++stats_.errors.validation;
+  finish(session, CloseReason::refused, CloseCode::auth_timeout, now,
+         Error{"Authenticate first", ErrorCode::missing_app_id}, "auth_failed");
 }
 
 void Service::Impl::reject_proof(Session& session, ProofVerdict verdict, time_point now) {
@@ -71,9 +68,7 @@ void Service::Impl::dispatch(Session& session, ClientMessage& message, time_poin
 
 void Service::Impl::receive_binary(Session& session, byte_view payload, time_point now) {
   if (session.stage == Session::Stage::authenticating) {
-    ++stats_.errors.validation;
-    return finish(session, CloseReason::refused, CloseCode::auth_timeout, now,
-                  Error{"Authenticate first", ErrorCode::missing_app_id}, "auth_failed");
+    return refuse_unauthenticated(session, now);
   }
   session.has_spoken = true;
   if (session.binding) {
@@ -91,7 +86,7 @@ void Service::Impl::receive_binary(Session& session, byte_view payload, time_poi
 
 // Whether it is a player of a room; it is told if it is not.
 bool Service::Impl::in_room(Session& session, time_point now) {
-  if (session.room != nullptr && !session.seat->is_spectator) return true;
+  if (session.is_playing()) return true;
   refuse(session, ErrorCode::not_in_room, not_in_a_room, now);
   return false;
 }
@@ -116,7 +111,7 @@ void Service::Impl::handle(Session& session, GameData& message, time_point now) 
 }
 
 void Service::Impl::handle(Session& session, AuthorityRequest& message, time_point now) {
-  if (session.room == nullptr || session.seat->is_spectator) {
+  if (!session.is_playing()) {
     ++stats_.errors.validation;
     delivery_.tell(session, AuthorityResponse{false, not_in_a_room, ErrorCode::not_in_room}, now);
     return;
@@ -164,7 +159,7 @@ void Service::Impl::handle(Session& session, Signal& message, time_point now) {
   if (message.signal.size() > config.max_signal_bytes) {
     return refuse_signal(session, ErrorCode::signal_too_large, "Signal is too large", now);
   }
-  if (session.room == nullptr || session.seat->is_spectator) {
+  if (!session.is_playing()) {
     return refuse_signal(session, ErrorCode::not_in_room, not_in_a_room, now);
   }
   const auto found = players_.find(message.to);
@@ -199,7 +194,7 @@ void Service::Impl::handle(Session& session, Signal& message, time_point now) {
 }
 
 void Service::Impl::handle(Session& session, TransportStatus& message, time_point now) {
-  if (session.room == nullptr || session.seat->is_spectator || !session.abilities.is_v3() ||
+  if (!session.is_playing() || !session.abilities.is_v3() ||
       !session.abilities.has(message.transport)) {
     return;
   }

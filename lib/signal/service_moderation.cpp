@@ -4,19 +4,13 @@
 
 namespace muster::signal {
 
-namespace {
-
-constexpr std::string_view operation_failed = "OperationFailed";
-
-}  // namespace
-
 bool Service::Impl::may_moderate(Session& session, const Uuid& operation, time_point now) {
   if (!config.enable_moderation) {  // the reference's generation does not know it
-    refuse(session, ErrorCode::invalid_input, "Invalid client message", now);
+    refuse(session, ErrorCode::invalid_input, malformed, now);
     return false;
   }
-  if (session.room == nullptr || session.seat->is_spectator) {
-    fail(session, operation_failed, operation, ErrorCode::not_in_room, "Not in a room", now);
+  if (!session.is_playing()) {
+    fail(session, operation_failed, operation, ErrorCode::not_in_room, not_in_a_room, now);
     return false;
   }
   if (!session.room->is_authority(session)) {
@@ -45,33 +39,32 @@ bool Service::Impl::expel(Session& session, const Uuid& player_id, const Uuid& o
   return true;
 }
 
+void Service::Impl::confirm(Session& session, std::string_view type, const Uuid& player_id,
+                            const Uuid& operation, time_point now) {
+  reply_to(session, operation, now)(
+      delivery_.encode(ModerationResult{type, player_id}, Version::v3), false);
+}
+
 void Service::Impl::perform(Session& session, KickPlayer& message, const Uuid& operation,
                             time_point now) {
-  if (!may_moderate(session, operation, now) ||
-      !expel(session, message.player_id, operation, now)) {
-    return;
-  }
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"PlayerKicked", message.player_id}, Version::v3), false);
+  if (!may_moderate(session, operation, now)) return;
+  if (!expel(session, message.player_id, operation, now)) return;
+  confirm(session, "PlayerKicked", message.player_id, operation, now);
 }
 
 void Service::Impl::perform(Session& session, BanPlayer& message, const Uuid& operation,
                             time_point now) {
-  if (!may_moderate(session, operation, now) ||
-      !expel(session, message.player_id, operation, now)) {
-    return;
-  }
+  if (!may_moderate(session, operation, now)) return;
+  if (!expel(session, message.player_id, operation, now)) return;
   session.room->ban(message.player_id);
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"PlayerBanned", message.player_id}, Version::v3), false);
+  confirm(session, "PlayerBanned", message.player_id, operation, now);
 }
 
 void Service::Impl::perform(Session& session, UnbanPlayer& message, const Uuid& operation,
                             time_point now) {
   if (!may_moderate(session, operation, now)) return;
   session.room->unban(message.player_id);
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"PlayerUnbanned", message.player_id}, Version::v3), false);
+  confirm(session, "PlayerUnbanned", message.player_id, operation, now);
 }
 
 void Service::Impl::perform(Session& session, SetRoomAccess& message, const Uuid& operation,
@@ -85,8 +78,7 @@ void Service::Impl::perform(Session& session, SetRoomAccess& message, const Uuid
   if (message.password) {
     session.room->password = mac_->tag(password_key_, as_bytes(*message.password));
   }
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"RoomAccessSet", session.player_id}, Version::v3), false);
+  confirm(session, "RoomAccessSet", session.player_id, operation, now);
 }
 
 void Service::Impl::perform(Session& session, RegenerateRoomCode&, const Uuid& operation,
@@ -102,9 +94,7 @@ void Service::Impl::perform(Session& session, RegenerateRoomCode&, const Uuid& o
   entry.key().second = *code;
   room.set_code(*code);
   rooms_.insert(std::move(entry));
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"RoomCodeRegenerated", session.player_id}, Version::v3),
-      false);
+  confirm(session, "RoomCodeRegenerated", session.player_id, operation, now);
 }
 
 void Service::Impl::perform(Session& session, TransferAuthority& message, const Uuid& operation,
@@ -115,9 +105,7 @@ void Service::Impl::perform(Session& session, TransferAuthority& message, const 
     return fail(session, operation_failed, operation, ErrorCode::transfer_target_not_found,
                 "There is no such player", now);
   }
-  reply_to(session, operation, now)(
-      delivery_.encode(ModerationResult{"AuthorityTransferred", message.player_id}, Version::v3),
-      false);
+  confirm(session, "AuthorityTransferred", message.player_id, operation, now);
 }
 
 }  // namespace muster::signal

@@ -22,7 +22,6 @@ constexpr std::string_view join_failed = "RoomJoinFailed";
 constexpr std::string_view spectate_failed = "SpectatorJoinFailed";
 constexpr std::string_view reconnect_failed = "ReconnectionFailed";
 constexpr std::string_view busy = "Server is busy";
-constexpr std::string_view operation_failed = "OperationFailed";
 
 }  // namespace
 
@@ -46,38 +45,34 @@ GameRoom::Reply Service::Impl::reply_to(Session& session, const Operation& opera
 
 void Service::Impl::fail(Session& session, std::string_view type, const Operation& operation,
                          ErrorCode code, std::string_view reason, time_point now) {
-  ++(code == ErrorCode::internal_error ? stats_.errors.internal : stats_.errors.validation);
-  if (!session.error_replies.take(1, config.max_error_replies, config.rate_window, now)) {
-    return finish(session, CloseReason::kicked, CloseCode::inbound_rate_limited, now);
-  }
+  if (!take_error_reply(session, code, now)) return;
   reply_to(session, operation, now)(
       delivery_.encode(Failure{type, reason, code}, session.abilities.version), false);
 }
 
 // Rates. An address has those of as many players as it may have connections.
 
-bool Service::Impl::take_join(Session& session, time_point now) {
-  AddressUse* const use = address_use(session);
-  const std::uint64_t many =
-      std::uint64_t{config.max_join_attempts} * config.max_connections_per_address;
-  if (session.joins.take(1, config.max_join_attempts, config.rate_window, now) &&
-      (use == nullptr || use->joins.take(1, many, config.rate_window, now))) {
+bool Service::Impl::take_attempt(RateBucket& own, RateBucket* of_address, std::uint32_t most,
+                                 std::uint64_t& rejections, time_point now) {
+  const std::uint64_t many = std::uint64_t{most} * config.max_connections_per_address;
+  if (own.take(1, most, config.rate_window, now) &&
+      (of_address == nullptr || of_address->take(1, many, config.rate_window, now))) {
     return true;
   }
-  ++stats_.rate_limit.join_attempt_rejections;
+  ++rejections;
   return false;
+}
+
+bool Service::Impl::take_join(Session& session, time_point now) {
+  AddressUse* const use = address_use(session);
+  return take_attempt(session.joins, use == nullptr ? nullptr : &use->joins,
+                      config.max_join_attempts, stats_.rate_limit.join_attempt_rejections, now);
 }
 
 bool Service::Impl::take_creation(Session& session, time_point now) {
   AddressUse* const use = address_use(session);
-  const std::uint64_t many =
-      std::uint64_t{config.max_room_creations} * config.max_connections_per_address;
-  if (session.creations.take(1, config.max_room_creations, config.rate_window, now) &&
-      (use == nullptr || use->creations.take(1, many, config.rate_window, now))) {
-    return true;
-  }
-  ++stats_.rate_limit.room_creation_rejections;
-  return false;
+  return take_attempt(session.creations, use == nullptr ? nullptr : &use->creations,
+                      config.max_room_creations, stats_.rate_limit.room_creation_rejections, now);
 }
 
 // The directory.
@@ -168,10 +163,21 @@ void Service::Impl::reap(GameRoom& room, time_point now) {
   rooms_.erase(RoomKey{room.facts().game_name, room.facts().code});
 }
 
-bool Service::Impl::opens(GameRoom& room, const std::optional<std::string>& password) {
-  if (!room.password) return true;
-  return password &&
-         equal_in_constant_time(*room.password, mac_->tag(password_key_, as_bytes(*password)));
+// Whether somebody may come into that room, which need not be there.
+std::optional<Refusal> Service::Impl::check_entry(const GameRoom* room, const Session& session,
+                                                  const std::optional<std::string>& password) {
+  if (room == nullptr || room->facts().app_id != session.app_id) {
+    return Refusal{ErrorCode::room_not_found, "Room not found"};
+  }
+  if (config.enable_moderation && room->is_banned(session.player_id)) {
+    return Refusal{ErrorCode::banned, "You are banned from this room"};
+  }
+  if (!room->password) return std::nullopt;
+  const bool opens =
+      password &&
+      equal_in_constant_time(*room->password, mac_->tag(password_key_, as_bytes(*password)));
+  if (opens) return std::nullopt;
+  return Refusal{ErrorCode::password_required, "This room has a password"};
 }
 
 // Joining.
@@ -218,14 +224,8 @@ void Service::Impl::join(Session& session, JoinRoom& message, const Operation& o
 
   std::string folded = fold_name(message.player_name);
   if (room != nullptr) {
-    if (room->facts().app_id != session.app_id) {
-      return refuse(ErrorCode::room_not_found, "Room not found");
-    }
-    if (config.enable_moderation && room->is_banned(session.player_id)) {
-      return refuse(ErrorCode::banned, "You are banned from this room");
-    }
-    if (!opens(*room, message.password)) {
-      return refuse(ErrorCode::password_required, "This room has a password");
+    if (const auto refusal = check_entry(room, session, message.password)) {
+      return refuse(refusal->code, refusal->reason);
     }
     if (const auto refusal = room->check_player(folded, now)) {
       return refuse(refusal->code, refusal->reason);
@@ -245,9 +245,9 @@ void Service::Impl::join(Session& session, JoinRoom& message, const Operation& o
 }
 
 void Service::Impl::leave(Session& session, const Operation& operation, time_point now) {
-  if (session.room == nullptr || session.seat->is_spectator) {
+  if (!session.is_playing()) {
     if (operation) {
-      fail(session, operation_failed, operation, ErrorCode::not_in_room, "Not in a room", now);
+      fail(session, operation_failed, operation, ErrorCode::not_in_room, not_in_a_room, now);
     }
     return;  // without a number nobody waits for an answer
   }
@@ -286,14 +286,8 @@ void Service::Impl::spectate(Session& session, JoinAsSpectator& message, const O
   }
   if (!code) return refuse(ErrorCode::invalid_room_code, "Invalid room code");
   GameRoom* const room = find_room(message.game_name, *code);
-  if (room == nullptr || room->facts().app_id != session.app_id) {
-    return refuse(ErrorCode::room_not_found, "Room not found");
-  }
-  if (config.enable_moderation && room->is_banned(session.player_id)) {
-    return refuse(ErrorCode::banned, "You are banned from this room");
-  }
-  if (!opens(*room, message.password)) {
-    return refuse(ErrorCode::password_required, "This room has a password");
+  if (const auto refusal = check_entry(room, session, message.password)) {
+    return refuse(refusal->code, refusal->reason);
   }
   if (const auto refusal = room->check_spectator(now)) {
     return refuse(refusal->code, refusal->reason);

@@ -38,6 +38,9 @@ struct Abilities {
   bool is_packed = false;  ///< every message is MessagePack, in muster's own subprotocol
 
   [[nodiscard]] constexpr bool is_v3() const noexcept { return version == Version::v3; }
+  [[nodiscard]] constexpr bool reads_text_only() const noexcept {
+    return !is_packed && format == GameDataFormat::json;
+  }
   [[nodiscard]] bool has(Transport transport) const noexcept {
     return (transports >> static_cast<unsigned>(transport) & 1U) != 0;
   }
@@ -60,8 +63,8 @@ inline constexpr std::size_t audience_count = 6;
 /// How many messages of each class.
 using ClassCounts = std::array<std::uint64_t, 3>;
 
-/// A connection, from its upgrade to its end.
-struct Session {
+/// What a connection keeps when it moves to another loop.
+struct PortableSession {
   enum class Stage : std::uint8_t {
     opening,         ///< accepted, not open yet
     authenticating,  ///< nobody before it has authenticated
@@ -74,25 +77,14 @@ struct Session {
   bool is_authenticated = false;  // an Authenticate was accepted
   Version endpoint = Version::v2;
   Abilities abilities{};
-  Connection* connection = nullptr;
-  Address remote{};
   Uuid player_id{};
-  const App* app = nullptr;  // null: none is asked for
-  Uuid app_id{};             // whose rooms it sees
-  std::uint32_t epoch = 0;   // of its latest membership
-
-  // In a room.
-  GameRoom* room = nullptr;
-  Seat* seat = nullptr;
+  Uuid app_id{};            // whose rooms it sees
+  std::uint32_t epoch = 0;  // of its latest membership
+  std::optional<TokenBinding> binding{};
 
   // Delivery.
-  std::unique_ptr<DeliveryLane> lane{};      // while it is behind
-  time_point unwritten_since = no_deadline;  // of the oldest that was given to the connection
-  std::uint32_t control_waiting = 0;         // messages of the room's own behind a backlog
-  DeliveryCounters counters{};               // losses as they were reported
-  ClassCounts owed{};                        // game data meant for it, in rooms that it has left
-  ClassCounts base{};                        // the room's counts when it came
-  ClassCounts own{};                         // what it sent itself in that room
+  DeliveryCounters counters{};  // losses as they were reported
+  ClassCounts owed{};           // game data meant for it, in rooms that it has left
   std::uint64_t backpressure_events = 0;
 
   // Limits.
@@ -102,9 +94,26 @@ struct Session {
   RateBucket signal_errors{};
   RateBucket error_replies{};
   RateBucket relayed{};
+};
+
+/// A connection, from its upgrade to its end.
+struct Session : PortableSession {
+  Connection* connection = nullptr;
+  Address remote{};
+  const App* app = nullptr;  // null: none is asked for
+
+  // In a room.
+  GameRoom* room = nullptr;
+  Seat* seat = nullptr;
+
+  // Delivery.
+  std::unique_ptr<DeliveryLane> lane{};      // while it is behind
+  time_point unwritten_since = no_deadline;  // of the oldest that was given to the connection
+  std::uint32_t control_waiting = 0;         // messages of the room's own behind a backlog
+  ClassCounts base{};                        // the room's counts when it came
+  ClassCounts own{};                         // what it sent itself in that room
   RateBucket format_errors{};  // one a second, told to those who cannot read what it sends
 
-  std::optional<TokenBinding> binding{};
   std::optional<CloseCode> doom{};  // to be closed, once nothing of it is on the stack
   bool is_counted = false;          // among the connections of its address
   bool was_replayed = false;        // its message comes again: it was checked on another loop
@@ -115,6 +124,8 @@ struct Session {
   time_point active_at{};
   std::list<Session*>::iterator activity{};  // its place, while `is_watched`
   bool is_watched = false;
+
+  [[nodiscard]] inline bool is_playing() const noexcept;
 
   /// Whether anything may be sent to it.
   [[nodiscard]] bool takes() const noexcept {
@@ -139,5 +150,7 @@ struct Seat {
   Room::Member* member = nullptr;
   std::uint64_t missed_from = 0;  // the first event that it missed
 };
+
+bool Session::is_playing() const noexcept { return room != nullptr && !seat->is_spectator; }
 
 }  // namespace muster::signal
