@@ -6,6 +6,7 @@
 #include <muster/wire/json_scanner.hpp>
 
 #include "client_message.hpp"
+#include "json_fields.hpp"
 #include "uuid.hpp"
 
 #include <algorithm>
@@ -40,30 +41,23 @@ std::optional<PeerSignalRequest> read_signal(byte_view text) {
   }
   outer.finish();
   if (!outer.ok()) return std::nullopt;
-  std::optional<Uuid> receiver;
-  std::optional<byte_view> data;
-  wire::JsonScanner inner{member->value, max_message_depth};
-  while (const auto field = inner.next_member()) {
-    if (field->is_named("receiver")) {
-      if (receiver || field->kind != wire::JsonKind::string) return std::nullopt;
-      const std::string_view quoted = as_text(field->value);
-      receiver = read_uuid(quoted.substr(1, quoted.size() - 2));
-      if (!receiver) return std::nullopt;
-    } else if (field->is_named("data")) {
-      if (data) return std::nullopt;
-      data = field->value;
-    }
+  std::string_view receiver;
+  byte_view data;
+  if (!read_object(member->value, max_message_depth, required("receiver", receiver),
+                   required("data", data))) {
+    return std::nullopt;
   }
-  if (!inner.ok() || !receiver || !data) return std::nullopt;
-  return PeerSignalRequest{*receiver, *data};
+  const std::optional<Uuid> id = read_uuid(receiver);
+  if (!id) return std::nullopt;
+  return PeerSignalRequest{*id, data};
 }
 
 }  // namespace
 
 struct Matchbox::Peer {
-  RoomName name;
   Uuid id{};
   MatchRoom* room = nullptr;
+  Room::Member* member = nullptr;
   RateMeter meter{};
 };
 
@@ -73,9 +67,8 @@ struct Matchbox::MatchRoom {
 
   Room room;
   RoomName name;
-  std::map<Uuid, Room::Member*> peers{};
-  std::map<const Room::Member*, std::unique_ptr<Peer>> owned{};
-  Room::Member* host = nullptr;  // of a client-server room
+  std::map<Uuid, std::unique_ptr<Peer>> peers{};
+  Peer* host = nullptr;  // of a client-server room
   std::uint32_t came = 0;
   std::list<std::unique_ptr<MatchRoom>>::iterator self{};
 };
@@ -150,26 +143,23 @@ void Matchbox::on_upgrade(const Request& request, Decision decision, time_point)
     decision.respond({.status = 400, .body = as_bytes("this is not the name of a room\n")});
     return;
   }
-  auto peer = std::make_unique<Peer>();
-  peer->name = std::move(*name);
-  Peer* const context = arriving_.emplace_back(std::move(peer)).get();
-  if (!decision.accept(*this, {}, context)) forget(context);
+  RoomName* const context = &arriving_.emplace_back(std::move(*name));
+  if (!decision.accept(*this, {}, context)) (void)forget(context);
 }
 
 // It was accepted, and has not opened, or is taken over.
-std::unique_ptr<Matchbox::Peer> Matchbox::forget(const void* context) {
+std::optional<Matchbox::RoomName> Matchbox::forget(const void* context) {
   const auto found = std::find_if(arriving_.begin(), arriving_.end(),
-                                  [context](const auto& peer) { return peer.get() == context; });
-  if (found == arriving_.end()) return nullptr;
-  std::unique_ptr<Peer> peer = std::move(*found);
+                                  [context](const RoomName& name) { return &name == context; });
+  if (found == arriving_.end()) return std::nullopt;
+  RoomName name = std::move(*found);
   arriving_.erase(found);
-  return peer;
+  return name;
 }
 
 void Matchbox::on_open(Connection& connection, time_point now) {
-  std::unique_ptr<Peer> peer = forget(connection.context<void>());
+  RoomName name = forget(connection.context<void>()).value_or(RoomName{"world", 0});
   connection.set_context(nullptr);
-  RoomName name = peer == nullptr ? RoomName{"world", 0} : std::move(peer->name);
   const std::uint32_t home = placement_ ? placement_->of(as_bytes(name.name)) : here_;
   if (home == here_) return enter(connection, name, now);
   if (connection.move_to(home, *services_[home], std::make_unique<Passenger>(std::move(name))) !=
@@ -200,11 +190,18 @@ Matchbox::MatchRoom* Matchbox::room_for(const RoomName& name, time_point now) {
   return &room;
 }
 
-void Matchbox::tell(Connection& connection, std::string_view text) {
-  if (connection.send({as_bytes(text), MessageKind::text}) == SendStatus::over_budget) {
+void Matchbox::tell(const Peer& peer, std::span<const byte_view> parts) {
+  if (peer.member->connection == nullptr) return;
+  Connection& connection = *peer.member->connection;
+  if (connection.send(parts, MessageKind::text) == SendStatus::over_budget) {
     connection.discard_queue();
     connection.close(CloseReason::too_slow, 1008, "too slow");
   }
+}
+
+void Matchbox::tell(const Peer& peer, std::string_view text) {
+  const byte_view part = as_bytes(text);
+  tell(peer, {&part, 1});
 }
 
 void Matchbox::enter(Connection& connection, const RoomName& name, time_point now) {
@@ -215,27 +212,25 @@ void Matchbox::enter(Connection& connection, const RoomName& name, time_point no
     connection.close(CloseReason::refused, 1013, draining_ ? "draining" : "the room is full");
     return;
   }
-  auto peer = std::make_unique<Peer>();
-  peer->name = name;
-  peer->id = draw_uuid(*entropy_);
-  peer->room = room;
-  Room::Member& member = room->room.admit(connection, now);
-  member.data = peer.get();
+  const Uuid id = draw_uuid(*entropy_);
+  Peer& peer = *room->peers.emplace(id, std::make_unique<Peer>()).first->second;
+  peer.id = id;
+  peer.room = room;
+  peer.member = &room->room.admit(connection, now);
+  peer.member->data = &peer;
   ++room->came;
   ++peer_count_;
   ++stats_.peers;
-  tell(connection, named("IdAssigned", peer->id));
-  const std::string news = named("NewPeer", peer->id);
+  tell(peer, named("IdAssigned", id));
+  const std::string news = named("NewPeer", id);
   if (config_.topology == Topology::full_mesh) {
     room->room.audience(0).broadcast({as_bytes(news), MessageKind::text});
     room->room.audience(0).join(connection);
   } else if (room->host == nullptr) {
-    room->host = &member;
-  } else if (room->host->connection != nullptr) {
-    tell(*room->host->connection, news);
+    room->host = &peer;
+  } else {
+    tell(*room->host, news);
   }
-  room->peers.emplace(peer->id, &member);
-  room->owned.emplace(&member, std::move(peer));
 }
 
 void Matchbox::on_message(Connection& connection, const Message& message, time_point now) {
@@ -255,10 +250,11 @@ void Matchbox::on_message(Connection& connection, const Message& message, time_p
     return;
   }
   const auto found = room.peers.find(request->receiver);
-  const bool is_allowed = found != room.peers.end() && found->second != member &&
-                          (config_.topology == Topology::full_mesh || room.host == member ||
-                           room.host == found->second);
-  if (!is_allowed || found->second->connection == nullptr) {
+  Peer* const target = found == room.peers.end() ? nullptr : found->second.get();
+  const bool is_allowed =
+      target != nullptr && target != &peer &&
+      (config_.topology == Topology::full_mesh || room.host == &peer || room.host == target);
+  if (!is_allowed || target->member->connection == nullptr) {
     ++stats_.undeliverable;
     return;
   }
@@ -267,33 +263,27 @@ void Matchbox::on_message(Connection& connection, const Message& message, time_p
   const std::array<byte_view, 5> parts{as_bytes("{\"Signal\":{\"sender\":\""),
                                        as_bytes(view(sender)), as_bytes("\",\"data\":"),
                                        request->data, as_bytes("}}")};
-  Connection& target = *found->second->connection;
-  if (target.send(parts, MessageKind::text) == SendStatus::over_budget) {
-    target.discard_queue();
-    target.close(CloseReason::too_slow, 1008, "too slow");
-  }
+  tell(*target, parts);
 }
 
 void Matchbox::on_close(Connection& connection, const CloseInfo&, time_point now) {
-  if (forget(connection.context<void>()) != nullptr) return;
+  if (forget(connection.context<void>())) return;
   auto* const member = connection.context<Room::Member>();
   if (member == nullptr) return;
-  MatchRoom& room = *static_cast<Peer*>(member->data)->room;
-  const std::string news = named("PeerLeft", static_cast<Peer*>(member->data)->id);
-  room.peers.erase(static_cast<Peer*>(member->data)->id);
-  const bool was_host = room.host == member;
+  const Peer& peer = *static_cast<Peer*>(member->data);
+  MatchRoom& room = *peer.room;
+  const std::string news = named("PeerLeft", peer.id);
+  const bool was_host = room.host == &peer;
   if (was_host) room.host = nullptr;
-  room.owned.erase(member);
+  room.peers.erase(Uuid{peer.id});
   room.room.remove(*member, now);
   --peer_count_;
   if (config_.topology == Topology::full_mesh) {
     room.room.audience(0).broadcast({as_bytes(news), MessageKind::text});
   } else if (was_host) {
-    for (const auto& [id, other] : room.peers) {
-      if (other->connection != nullptr) tell(*other->connection, news);
-    }
-  } else if (room.host != nullptr && room.host->connection != nullptr) {
-    tell(*room.host->connection, news);
+    for (const auto& [id, other] : room.peers) tell(*other, news);
+  } else if (room.host != nullptr) {
+    tell(*room.host, news);
   }
   if (room.room.size() != 0) return;
   const auto open = open_.find(room.name);

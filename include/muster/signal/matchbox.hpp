@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -101,9 +102,10 @@ class Matchbox final : public muster::Service {
 
   [[nodiscard]] std::optional<RoomName> name_of(const Request& request) const;
   [[nodiscard]] MatchRoom* room_for(const RoomName& name, time_point now);
-  std::unique_ptr<Peer> forget(const void* context);
+  std::optional<RoomName> forget(const void* context);
   void enter(Connection& connection, const RoomName& name, time_point now);
-  void tell(Connection& connection, std::string_view text);
+  static void tell(const Peer& peer, std::string_view text);
+  static void tell(const Peer& peer, std::span<const byte_view> parts);
 
   Config config_;
   Outbox* outbox_;
@@ -112,7 +114,7 @@ class Matchbox final : public muster::Service {
   // Rooms of one name are filled one after the other; only the last is open.
   std::map<RoomName, MatchRoom*> open_;
   std::list<std::unique_ptr<MatchRoom>> rooms_;
-  std::list<std::unique_ptr<Peer>> arriving_;  // accepted, and not open yet
+  std::list<RoomName> arriving_;  // accepted, and not open yet
   std::size_t peer_count_ = 0;
   std::uint64_t next_instance_ = 1;
   std::optional<Placement> placement_;
