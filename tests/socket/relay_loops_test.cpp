@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The relay on four loops in four threads: rooms live where their names say, and whoever connects
 // elsewhere is taken there.
-#include <muster/asio/loop_group.hpp>
 #include <muster/relay/host.hpp>
 #include <muster/relay/player.hpp>
 #include <muster/relay/service.hpp>
 
+#include "support/service_loops.hpp"
 #include "support/socket_world.hpp"
 
 #include <algorithm>
@@ -21,65 +21,12 @@ using test::each_backend;
 
 namespace {
 
-constexpr std::uint32_t loop_count = 4;
-
 relay::Service::Config config() {
   relay::Service::Config out;
   out.games.games = {{"trictrac", {}}};
   out.rooms.client_rate = {};
   return out;
 }
-
-// Four loops with a relay and a listener each, on one port.
-struct RelayGroup {
-  struct OnLoop {
-    OnLoop(muster::asio::Loop& loop, AddressLimits& limits, std::uint64_t seed)
-        : entropy(seed), relay(config(), loop.outbox(), entropy, mac, &limits) {}
-    SeededEntropy entropy;
-    WeakMac mac;
-    relay::Service relay;
-    std::unique_ptr<muster::asio::WebSocketServer> server;
-  };
-
-  explicit RelayGroup(test::Backend backend)
-      : group(loop_count, loop_config(backend)), handover(group.make_handover()) {
-    std::vector<relay::Service*> services;
-    for (std::uint32_t i = 0; i < loop_count; ++i) {
-      loops.push_back(std::make_unique<OnLoop>(group.loop(i), limits, i + 1));
-      services.push_back(&loops[i]->relay);
-    }
-    muster::asio::WebSocketServer::Config server_config;
-    server_config.reuse_port = true;
-    std::string address = "127.0.0.1:0";
-    for (std::uint32_t i = 0; i < loop_count; ++i) {
-      OnLoop& on = *loops[i];
-      on.relay.join_loops(placement, i, services);
-      on.server = std::make_unique<muster::asio::WebSocketServer>(group.loop(i), server_config,
-                                                                  on.entropy, on.relay);
-      on.server->join(handover, i);
-      REQUIRE(!on.server->listen(address));
-      port = on.server->port();
-      address = "127.0.0.1:" + std::to_string(port);
-    }
-    group.start();
-  }
-  static muster::asio::Loop::Config loop_config(test::Backend backend) {
-    muster::asio::Loop::Config out;
-    out.backend = backend;
-    return out;
-  }
-  void stop() {
-    group.stop([this](std::size_t i, auto done) { loops[i]->server->drain(5s, done); });
-  }
-
-  SeededEntropy entropy{9};
-  AddressLimits limits{{.slots = 64, .max_rooms = 0}, entropy};
-  Placement placement{entropy, loop_count};
-  muster::asio::LoopGroup group;
-  muster::asio::Handover handover;
-  std::vector<std::unique_ptr<OnLoop>> loops;
-  std::uint16_t port = 0;
-};
 
 // A host whose state is the number of actions that it heard, and answers each with a delta.
 struct CountingHost final : relay::Host::Handler {
@@ -142,7 +89,10 @@ struct Table {
 TEST_CASE("socket relay loops: rooms on four loops, and members who connect to any of them",
           "[relay][handover]") {
   const test::Backend backend = each_backend();
-  RelayGroup relays{backend};
+  test::ServiceLoops<relay::Service> relays{
+      4, backend, [](auto& loop, auto& entropy, auto& mac, auto& limits) {
+        return relay::Service{config(), loop.outbox(), entropy, mac, &limits};
+      }};
   test::LoopWorld world{backend};
   muster::asio::WebSocketClient dialer{world.loop, {}, world.entropy};
   const std::string url = "ws://127.0.0.1:" + std::to_string(relays.port) + "/ws";
@@ -202,12 +152,12 @@ TEST_CASE("socket relay loops: rooms on four loops, and members who connect to a
   std::uint64_t given = 0;
   std::size_t used = 0;
   for (const auto& on : relays.loops) {
-    CHECK(on->relay.room_count() == 0);
-    given += on->relay.stats().connections_given;
-    used += on->relay.stats().rooms_created != 0 ? 1U : 0U;
+    CHECK(on->service.room_count() == 0);
+    given += on->service.stats().connections_given;
+    used += on->service.stats().rooms_created != 0 ? 1U : 0U;
   }
   CHECK(given > 24);  // of 96 connections, three in four land on another loop
-  CHECK(used == loop_count);
+  CHECK(used == 4);
   for (const auto& room : rooms) {
     world.loop.remove(*room->host);
     for (const auto& player : room->players) world.loop.remove(*player);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The signaling service over real WebSockets: deadlines of its own, limits by address, and rooms
 // that live on other loops.
-#include <muster/asio/loop_group.hpp>
 #include <muster/router.hpp>
 #include <muster/signal/service.hpp>
 
+#include "support/service_loops.hpp"
 #include "support/signal_auditor.hpp"
 #include "support/socket_world.hpp"
 
@@ -202,60 +202,6 @@ TEST_CASE("signal defect 4: a socket that nobody reads is closed with 4002, and 
 
 namespace {
 
-constexpr std::uint32_t loop_count = 3;
-
-// Loops with a service and a listener each, on one port.
-struct SignalGroup {
-  struct OnLoop {
-    OnLoop(muster::asio::Loop& loop, AddressLimits& limits, std::uint64_t seed)
-        : entropy(seed),
-          service(open_config(), loop.outbox(), entropy, mac, 0, loop.now(), &limits) {}
-    SeededEntropy entropy;
-    WeakMac mac;
-    signal::Service service;
-    std::unique_ptr<muster::asio::WebSocketServer> server;
-  };
-
-  explicit SignalGroup(test::Backend backend)
-      : group(loop_count, loop_config(backend)), handover(group.make_handover()) {
-    std::vector<signal::Service*> services;
-    for (std::uint32_t i = 0; i < loop_count; ++i) {
-      loops.push_back(std::make_unique<OnLoop>(group.loop(i), limits, i + 1));
-      services.push_back(&loops[i]->service);
-    }
-    muster::asio::WebSocketServer::Config server_config;
-    server_config.reuse_port = true;
-    std::string address = "127.0.0.1:0";
-    for (std::uint32_t i = 0; i < loop_count; ++i) {
-      OnLoop& on = *loops[i];
-      on.service.join_loops(placement, i, services);
-      on.server = std::make_unique<muster::asio::WebSocketServer>(group.loop(i), server_config,
-                                                                  on.entropy, on.service);
-      on.server->join(handover, i);
-      REQUIRE(!on.server->listen(address));
-      port = on.server->port();
-      address = "127.0.0.1:" + std::to_string(port);
-    }
-    group.start();
-  }
-  static muster::asio::Loop::Config loop_config(test::Backend backend) {
-    muster::asio::Loop::Config out;
-    out.backend = backend;
-    return out;
-  }
-  void stop() {
-    group.stop([this](std::size_t i, auto done) { loops[i]->server->drain(5s, done); });
-  }
-
-  SeededEntropy entropy{9};
-  AddressLimits limits{{.slots = 64, .max_rooms = 0}, entropy};
-  Placement placement{entropy, loop_count};
-  muster::asio::LoopGroup group;
-  muster::asio::Handover handover;
-  std::vector<std::unique_ptr<OnLoop>> loops;
-  std::uint16_t port = 0;
-};
-
 template <class Done>
 bool wait_for(std::deque<RawClient>& clients, Done done) {
   const auto deadline = std::chrono::steady_clock::now() + test::patience;
@@ -271,7 +217,10 @@ bool wait_for(std::deque<RawClient>& clients, Done done) {
 
 TEST_CASE("socket signal loops: whoever names a room is taken to its loop, and comes back to it",
           "[signal]") {
-  SignalGroup world{each_backend()};
+  test::ServiceLoops<signal::Service> world{
+      3, each_backend(), [](auto& loop, auto& entropy, auto& mac, auto& limits) {
+        return signal::Service{open_config(), loop.outbox(), entropy, mac, 0, loop.now(), &limits};
+      }};
   constexpr int rooms = 8;
   std::deque<RawClient> clients;
   const auto connect = [&]() -> RawClient& {

@@ -10,6 +10,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -51,6 +52,11 @@ inline std::string encode(const std::vector<WireFrame>& frames, muster::websocke
   std::string out;
   for (const WireFrame& frame : frames) out += encode(frame, receiver);
   return out;
+}
+
+/// A client's message, in one frame.
+inline std::string text_frame(std::string text) {
+  return encode(WireFrame{0x81, std::move(text)}, muster::websocket::Role::server);
 }
 
 /// A `DecodeEvent` that owns its payload.

@@ -14,16 +14,13 @@ using namespace muster;
 using namespace std::chrono_literals;
 using test::End;
 using test::SessionWorld;
+using test::text_frame;
 using websocket::Config;
 using websocket::Role;
 
 namespace {
 
 using Notes = std::vector<std::string>;
-
-std::string text_frame(std::string text) {
-  return test::encode({0x81, std::move(text)}, Role::server);
-}
 
 std::vector<test::Decoded> seen(End& end) {
   return test::decode(end.pipe->take(), Role::client, websocket::Limits{});

@@ -14,14 +14,12 @@ using namespace muster;
 using namespace std::chrono_literals;
 using test::End;
 using test::SessionWorld;
+using test::text_frame;
 using websocket::Config;
 using websocket::Role;
 
 namespace {
 
-std::string text_frame(std::string text) {
-  return test::encode({0x81, std::move(text)}, Role::server);
-}
 std::string pong_frame(std::string text) {
   return test::encode({0x8a, std::move(text)}, Role::server);
 }

@@ -268,7 +268,7 @@ TEST_CASE("stream: what the peer says is not looked at, and not for ever", "[str
   // Behind the request in one read, as frames, and as a second request.
   world.feed(end, std::string{stream_request} + std::string{stream_request});
   CHECK(world.service.take() == Notes{"open"});
-  world.feed(end, test::encode({0x81, "text"}, websocket::Role::server));
+  world.feed(end, test::text_frame("text"));
   world.feed(end, stream_request);
   world.feed(end, test::encode({0x88, ""}, websocket::Role::server));
   CHECK(world.service.requests == 1);

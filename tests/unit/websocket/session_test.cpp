@@ -15,6 +15,7 @@ using namespace muster;
 using namespace std::chrono_literals;
 using test::End;
 using test::SessionWorld;
+using test::text_frame;
 using test::WireFrame;
 using websocket::Config;
 using websocket::Role;
@@ -27,7 +28,6 @@ static_assert(sizeof(websocket::Session) <= 144, "every idle connection is one")
 
 std::string to_server(const WireFrame& frame) { return test::encode(frame, Role::server); }
 std::string to_client(const WireFrame& frame) { return test::encode(frame, Role::client); }
-std::string text_frame(std::string text) { return to_server({0x81, std::move(text)}); }
 std::string ping_frame(std::string text = {}) { return to_server({0x89, std::move(text)}); }
 std::string close_payload(unsigned code, std::string_view text = {}) {
   std::string out{static_cast<char>(code >> 8U), static_cast<char>(code & 0xffU)};
