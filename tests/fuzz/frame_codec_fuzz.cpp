@@ -8,10 +8,11 @@
 #include <muster/websocket/close_code.hpp>
 #include <muster/websocket/frame_codec.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,7 @@ namespace {
 using namespace muster;
 using namespace muster::websocket;
 using Type = DecodeEvent::Type;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 struct Event {
   Type type;

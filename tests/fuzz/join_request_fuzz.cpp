@@ -2,17 +2,16 @@
 // Fuzzes JoinRequest: whatever decodes must survive being encoded and decoded again.
 #include <muster/relay/join_request.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 }  // namespace
 

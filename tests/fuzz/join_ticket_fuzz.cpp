@@ -4,10 +4,11 @@
 #include <muster/shard/id.hpp>
 #include <muster/shard/join_ticket.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,7 @@ using namespace muster;
 using namespace muster::shard;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 // A tag of zeros: any text of the right form is signed.
 class NoMac final : public Mac {

@@ -5,10 +5,10 @@
 #include <muster/msgpack/json_msgpack.hpp>
 
 #include "support/json_oracle.hpp"
+#include "support/require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -16,16 +16,8 @@ namespace {
 
 using namespace muster;
 using nlohmann::json;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-std::vector<std::uint8_t> octets(byte_view bytes) {
-  std::vector<std::uint8_t> out;
-  for (const std::byte octet : bytes) out.push_back(std::to_integer<std::uint8_t>(octet));
-  return out;
-}
+using test::octets;
+using test::require;
 
 json unpack(byte_view bytes) { return json::from_msgpack(octets(bytes), true, false); }
 

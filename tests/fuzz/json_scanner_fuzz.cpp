@@ -3,10 +3,10 @@
 #include <muster/wire/json_scanner.hpp>
 
 #include "support/json_oracle.hpp"
+#include "support/require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <span>
 #include <string>
@@ -14,9 +14,7 @@
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 }  // namespace
 

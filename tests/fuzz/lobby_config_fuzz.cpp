@@ -4,9 +4,10 @@
 
 #include <muster/lobby/origin.hpp>
 
+#include "support/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +17,9 @@
 namespace {
 
 using namespace bot_program;
+using test::require;
 
 constexpr std::size_t max_bytes = 16 * 1024;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void check(const LobbySettings& settings) {
   require(settings.token.is_valid());

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A lobby client whose server does what the bytes say: frames in every state, closes, silence.
 #include "support/lobby_world.hpp"
+#include "support/require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -13,13 +13,10 @@ namespace {
 using namespace std::chrono_literals;
 using muster::test::LobbyLine;
 using muster::test::LobbyWorld;
+using test::require;
 
 constexpr std::string_view secret = "cz_extbot_0123456789ABCDEFGHIJabcdefghij01";
 constexpr std::string_view origin = "wss://lobby.example/";
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // The bytes, taken from the front.
 struct Input {

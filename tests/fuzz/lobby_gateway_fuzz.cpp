@@ -3,17 +3,16 @@
 #include <muster/lobby/origin.hpp>
 #include <muster/url.hpp>
 
+#include "support/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 constexpr std::string_view lobbies[] = {
     "wss://lobby.example/ws/bot?x#y", "ws://localhost:8001/x",

@@ -5,9 +5,10 @@
 #include <muster/shard/match_wish.hpp>
 #include <muster/shard/matchmaker.hpp>
 
+#include "support/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,7 @@
 namespace {
 
 using namespace muster;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 struct Handler final : shard::MatchHandler {
   bool on_match(const shard::Match&, time_point) override { return true; }

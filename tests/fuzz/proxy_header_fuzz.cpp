@@ -2,10 +2,11 @@
 // Fuzzes the PROXY protocol's header.
 #include <muster/websocket/proxy_header.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -14,10 +15,7 @@ namespace {
 using namespace muster;
 using namespace muster::websocket;
 using State = HeadResult::State;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 bool is_same(const HeadResult& a, const HeadResult& b) {
   return a.state == b.state && a.error == b.error && a.size == b.size;

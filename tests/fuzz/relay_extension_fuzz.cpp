@@ -2,10 +2,11 @@
 // Fuzzes the extension: whatever decodes must survive being encoded and decoded again.
 #include <muster/relay/extension.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -13,10 +14,7 @@ namespace {
 
 using namespace muster::relay;
 using muster::byte_view;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 bool same(byte_view a, byte_view b) { return std::ranges::equal(a, b); }
 

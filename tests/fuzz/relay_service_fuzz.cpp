@@ -7,12 +7,13 @@
 #include <muster/relay/service.hpp>
 #include <muster/wire/byte_reader.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <variant>
@@ -20,6 +21,7 @@
 
 using namespace muster;
 using namespace std::chrono_literals;
+using test::require;
 
 namespace {
 
@@ -53,10 +55,6 @@ struct Game final : relay::Authority {
   std::vector<std::byte> full_state() override { return {std::byte{1}}; }
   relay::HostedRoom* room = nullptr;
 };
-
-void require(bool good) {
-  if (!good) std::abort();
-}
 
 }  // namespace
 

@@ -6,21 +6,19 @@
 // takes little (bit 2), the peer ends its side (bit 3), time passes (bit 4), the service closes
 // after some messages (bit 5), how the stream is cut (the rest). Byte 1: seed of the cuts. What
 // follows is the stream.
+#include "support/require.hpp"
 #include "support/session_pipe.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 }  // namespace
 

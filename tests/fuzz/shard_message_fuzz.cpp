@@ -3,19 +3,18 @@
 // very bytes it came from.
 #include <muster/shard/v2_message.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <variant>
 #include <vector>
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 template <class AnyMessage>
 void check(const muster::result<AnyMessage>& message, muster::byte_view bytes) {

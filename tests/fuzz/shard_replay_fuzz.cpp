@@ -3,6 +3,8 @@
 // does the same each time, up to the same error.
 #include <muster/shard/replay.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +21,7 @@ namespace {
 using namespace muster;
 using namespace muster::shard;
 using Kind = ReplayRecord::Kind;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 // Knows who is there, so that it sees whether the replay keeps the order of joins and leaves.
 class Game {

@@ -3,11 +3,11 @@
 // the same fields, and what is written again must be read again.
 #include "../lib/signal/game_data.hpp"
 
-#include <nlohmann/json.hpp>
+#include "support/json_oracle.hpp"
+#include "support/require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,16 +16,8 @@ namespace {
 
 using namespace muster;
 using nlohmann::json;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-std::vector<std::uint8_t> octets(byte_view bytes) {
-  std::vector<std::uint8_t> out;
-  for (const std::byte octet : bytes) out.push_back(std::to_integer<std::uint8_t>(octet));
-  return out;
-}
+using test::octets;
+using test::require;
 
 void check(const signal::BinaryGameData& message, byte_view frame, signal::Version version) {
   const json fields = json::from_msgpack(octets(frame));

@@ -6,9 +6,10 @@
 #include <muster/signal/config_document.hpp>
 #include <muster/utf8.hpp>
 
+#include "support/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,12 +19,9 @@ namespace {
 using muster::signal::Config;
 using muster::signal::ConfigDocument;
 using muster::signal::ServerSettings;
+using test::require;
 
 constexpr std::size_t max_bytes = 16 * 1024;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // One line that an operator can be shown.
 void check_sentence(const std::string& problem) {

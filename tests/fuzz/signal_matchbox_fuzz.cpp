@@ -6,12 +6,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,12 +20,9 @@
 using namespace muster;
 using namespace std::chrono_literals;
 using nlohmann::json;
+using test::require;
 
 namespace {
-
-void require(bool good) {
-  if (!good) std::abort();
-}
 
 struct Peer final : Service {
   void on_message(Connection&, const Message& message, time_point) override {

@@ -5,11 +5,11 @@
 #include "../lib/signal/game_data.hpp"
 
 #include "support/json_oracle.hpp"
+#include "support/require.hpp"
 #include "support/signal_messages.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,10 +18,7 @@ namespace {
 
 using namespace muster;
 using nlohmann::json;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 // What others get of it is a message.
 void pass_on(const signal::GameData& message) {

@@ -5,11 +5,11 @@
 #include <muster/error.hpp>
 
 #include "support/json_oracle.hpp"
+#include "support/require.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -17,10 +17,7 @@ namespace {
 
 using namespace muster;
 using Bytes = std::vector<std::byte>;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 // Nothing: it is nested more deeply than what a client may send, or has more elements.
 bool unpack(const Bytes& packed, Bytes& text) {

@@ -9,11 +9,11 @@
 #include <muster/wire/byte_writer.hpp>
 
 #include "support/json_oracle.hpp"
+#include "support/require.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,10 +25,7 @@ using namespace muster;
 using nlohmann::json;
 using signal::ProofVerdict;
 using Bytes = std::vector<std::byte>;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 constexpr std::array<std::byte, 32> nonce{};
 constexpr std::string_view key = "AAAAAAAAAAAAAAAAAAAAAA==";

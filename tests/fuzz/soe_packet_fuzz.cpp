@@ -10,11 +10,12 @@
 
 #include "../../lib/soe/deflate.hpp"
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -22,10 +23,7 @@ namespace {
 
 using namespace muster;
 using namespace muster::soe;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 // Nothing is asked of what follows the last field: it is not written again.
 template <class Packet>

@@ -8,12 +8,12 @@
 // a scratch buffer (bit 1), is followed by acknowledgements (bit 2) or by the application (bit 3),
 // and which time passes (the rest); the size of the body, two bytes; the body.
 #include "support/receive_world.hpp"
+#include "support/require.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <set>
 #include <span>
 #include <string>
@@ -24,10 +24,7 @@ namespace {
 using namespace muster;
 using namespace muster::soe;
 using test::Outcome;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 Config config_of(unsigned flags) {
   constexpr std::uint32_t windows[] = {1, 5, 64, 300};

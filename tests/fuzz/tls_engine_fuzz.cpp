@@ -9,12 +9,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <unistd.h>
@@ -24,10 +25,7 @@ namespace {
 using muster::asio::TlsClientContext;
 using muster::asio::TlsEngine;
 using muster::asio::TlsServerContext;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using test::require;
 
 struct Contexts {
   Contexts() {

@@ -2,11 +2,12 @@
 // Fuzzes HTTP heads and the opening handshake, in both directions.
 #include <muster/websocket/handshake.hpp>
 
+#include "support/require.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,9 @@ namespace {
 using namespace muster;
 using namespace muster::websocket;
 using State = HeadResult::State;
+using test::require;
 
 constexpr std::size_t max_bytes = 2048;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool lies_in(std::string_view part, byte_view whole) {
   const auto* const begin = reinterpret_cast<const char*>(whole.data());

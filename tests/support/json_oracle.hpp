@@ -2,11 +2,15 @@
 // nlohmann::json as the judge of JSON texts, where it and the library mean to agree.
 #pragma once
 
+#include <muster/bytes.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace test {
 
@@ -15,6 +19,13 @@ namespace test {
 inline bool is_json(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF") || text.find('\0') != std::string_view::npos) return false;
   return nlohmann::json::accept(text);
+}
+
+/// As nlohmann::json takes binary data.
+inline std::vector<std::uint8_t> octets(muster::byte_view bytes) {
+  std::vector<std::uint8_t> out;
+  for (const std::byte octet : bytes) out.push_back(std::to_integer<std::uint8_t>(octet));
+  return out;
 }
 
 /// How many arrays and objects are open at once, at most, in a text that is JSON.

@@ -9,23 +9,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <string>
 
+#include "support/require.hpp"
 #include "support/soe_end.hpp"
 #include "support/soe_event_order.hpp"
 #include "support/soe_peer.hpp"
 
 namespace test {
-
-/// Says where, and ends the program, if something does not hold.
-inline void require(bool holds, int line = __builtin_LINE()) {
-  if (holds) return;
-  std::fprintf(stderr, "line %d does not hold\n", line);
-  std::abort();
-}
 
 /// Takes an input apart; at its end everything is zero.
 class FuzzInput {
