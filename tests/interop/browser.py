@@ -79,6 +79,14 @@ class Browser:
     def console(self):
         return self._call("POST", "/se/log", {"type": "browser"})
 
+    def check_console(self, *known):
+        """No page complained of anything but that its server was away, or what has one of `known`
+        in it."""
+        known = ("ERR_CONNECTION_REFUSED", *known)
+        bad = [entry for entry in self.console() if entry["level"] == "SEVERE"
+               and not any(part in entry["message"] for part in known)]
+        assert not bad, bad
+
     def quit(self):
         self._call("DELETE", "")
 

@@ -71,9 +71,7 @@ def watch(browser, lobby, shots):
     # The server goes away, and the page says so.
     assert lobby.stop() == 0
     wait_for("the server is away", lambda s: s["state"] == "lost")
-    bad = [entry for entry in browser.console() if entry["level"] == "SEVERE"
-           and "ERR_CONNECTION_REFUSED" not in entry["message"] and "404" not in entry["message"]]
-    assert not bad, bad
+    browser.check_console("404")
 
 
 def main():

@@ -139,9 +139,7 @@ def play(browser, program, relay, shots):
     first.until(lambda seen: seen["state"] == "waiting", "the page waits", 20)
     with Relay(program, port=relay.port) as again:
         first.until(lambda seen: seen["state"] == "joined" and seen["room"] == code, "back again")
-        bad = [entry for entry in browser.console() if entry["level"] == "SEVERE"
-               and "ERR_CONNECTION_REFUSED" not in entry["message"]]
-        assert not bad, bad
+        browser.check_console()
         assert again.stop() == 0
 
 
