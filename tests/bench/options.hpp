@@ -39,7 +39,8 @@ inline constexpr const char* usage =
   --room N           100            --window N     messages in flight per sender (1)
   --rate HZ          10             --parallel N   handshakes under way at once (64)
   --warm-up S        0.3            --duration S   length of the measured window (1)
-  --messages N       end the window after N sent messages instead; accept: number of connections (2000)
+  --messages N       end the window after N sent messages instead; accept: number of connections (2000);
+                     join: number of players (all)
   --hold S           idle: seconds to hold the connections before the last sample (0)
   --spread SHARE     all, play: the share of a period in which the members of a room send; each room at its own time (1)
   --signal FORM      speak the signaling protocol with muster-relay, game data as binary or as json (down, play, join);

@@ -133,8 +133,8 @@ def cells():
                     "--room", members, "--window", window, "--size", size)
     # 80 players who send 25 messages a second to seven others each: 14,000 deliveries a second.
     add("signal-14000", "signal-latency", "play", "--connections", 80, "--room", 8, "--rate", 25)
-    # As many rooms as a limit of 20,000 descriptors lets the load generator open.
-    add("signal-join-9000-rooms", "signal-latency", "join", "--connections", 18000, "--room", 2)
+    # 10,000 hosts with their rooms, and 9,000 players: what a limit of 20,000 descriptors allows.
+    add("signal-join-10000-rooms", "signal-latency", "join", "--connections", 20000, "--room", 2, "--messages", 9000)
     add("signal-bad-never-reads", "bad", "down", "--connections", 105, "--room", 21, "--size", 16384)
     shard_cells.add_cells(add)
     return found

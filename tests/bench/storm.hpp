@@ -15,8 +15,8 @@
 
 namespace muster_bench {
 
-/// join: the hosts are there and the first room is full, then all other players enter and stay. A
-/// "delivery" is a welcome; the latency is from the connect to the welcome.
+/// join: the hosts are there and the first room is full, then all other players enter and stay, or
+/// --messages of them. A "delivery" is a welcome; the latency is from the connect to the welcome.
 class Storm {
  public:
   Storm(const Options& options, Client& client, Result& result)
@@ -32,7 +32,7 @@ class Storm {
     result_.latency.clear();
     result_.deliveries = result_.sent = 0;
     const Window window(probe, client_);
-    enter(options_.room + 1, options_.connections);
+    enter(options_.room + 1, options_.connections, options_.messages);
     window.finish(result_);
   }
 
@@ -58,11 +58,13 @@ class Storm {
     result_.latency.record(now - client_.connections()[index].opened_ns);
   }
 
-  /// Players of [first, last): in the window when they are welcomed, and their hosts know it.
-  void enter(std::uint32_t first, std::uint32_t last) {
+  /// Players of [first, last), `most` of them unless it is 0: in the window when they are welcomed,
+  /// and their hosts know it.
+  void enter(std::uint32_t first, std::uint32_t last, std::uint64_t most = 0) {
     const auto welcomed = joining_.welcomed();
     std::uint64_t started = 0;
     auto next = first;
+    if (most == 0) most = last;
     const auto is_done = [&] {
       while (next < last && started - (joining_.welcomed() - welcomed) < options_.parallel) {
         if (!joining_.is_host(next)) {
@@ -71,6 +73,7 @@ class Storm {
           ++result_.sent;
         }
         ++next;
+        if (started == most) next = last;
       }
       return next == last && joining_.welcomed() == welcomed + started &&
              joining_.announced() == joining_.welcomed();
