@@ -47,7 +47,7 @@ void ReceiveChannel::release(const ReceiveContext& context) noexcept {
   for (std::uint32_t i = 0; stash_size_ != 0; ++i) {
     if (stash_[i] == nullptr) continue;
     context.pool.give_back(*stash_[i]);
-    context.reassembly.used -= context.pool.footprint();
+    context.reassembly.give_back_early(context.pool.footprint());
     --stash_size_;
   }
   stash_ = nullptr;
@@ -124,12 +124,15 @@ ReceiveChannel::Outcome ReceiveChannel::keep_early(const ReceiveContext& context
   // Only inflated data can be larger than a packet, and no sender known makes such. In its turn it
   // is accepted.
   const std::size_t footprint = context.pool.footprint();
-  if (data.size() > context.pool.capacity() || footprint > context.reassembly.room()) {
+  // However many peers leave gaps, messages keep their half, and no channel takes more than it
+  // leaves.
+  const std::size_t of_this = (stash_size_ + std::size_t{1}) * footprint;
+  if (data.size() > context.pool.capacity() || of_this > context.reassembly.early_room()) {
     return Outcome::overflow;
   }
   // The place of `next_` is always free, so a ring of `ahead` places is enough.
   if (ahead > stash_capacity_) grow_stash(static_cast<std::uint32_t>(ahead));
-  context.reassembly.used += footprint;
+  context.reassembly.take_early(footprint);
   Packet& packet = context.pool.take();
   packet.state = Packet::State::stashed;
   packet.sequence = sequence;
@@ -158,7 +161,7 @@ bool ReceiveChannel::deliver_stash(const ReceiveContext& context) {
     Packet& packet = *std::exchange(slot(next_), nullptr);
     --stash_size_;
     ++next_;
-    context.reassembly.used -= context.pool.footprint();
+    context.reassembly.give_back_early(context.pool.footprint());
     const mutable_byte_view data{packet.bytes(), packet.size};
     if (packet.is_fragment || data.empty()) {
       const bool is_good = data.empty() || append_fragment(context, data, Arrival::acknowledged) ==

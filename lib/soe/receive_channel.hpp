@@ -74,14 +74,27 @@ class Inbox {
 };
 
 /// Bytes that the unfinished of all sessions of a multiplexer may hold together: messages of which
-/// fragments are missing, and packets that came before their turn.
+/// fragments are missing, and packets that came before their turn, which have half of it at most.
 struct ReassemblyBudget {
   std::size_t limit = 0;  // 0: none
   std::size_t used = 0;   // at most the limit and an eighth
+  std::size_t early = 0;  // of `used`, by packets before their turn
 
   [[nodiscard]] std::size_t room() const noexcept {
     if (limit == 0) return std::numeric_limits<std::size_t>::max();
     return limit - std::min(limit, used);
+  }
+  [[nodiscard]] std::size_t early_room() const noexcept {
+    if (limit == 0) return room();
+    return std::min(room(), limit / 2 - std::min(limit / 2, early));
+  }
+  void take_early(std::size_t size) noexcept {
+    used += size;
+    early += size;
+  }
+  void give_back_early(std::size_t size) noexcept {
+    used -= size;
+    early -= size;
   }
 };
 

@@ -33,7 +33,7 @@ struct Resources {
         pool(config.udp_length + packet_headroom),
         outgoing(pool),
         inbox(pool),
-        reassembly{config.reassembly_budget, 0} {
+        reassembly{config.reassembly_budget} {
     if (!config.encryption_key.empty()) cipher.emplace(config.encryption_key);
   }
   ~Resources() {

@@ -94,6 +94,7 @@ struct Run {
     const ReassemblyBudget& budget = world.budget;
     const std::size_t footprint = world.pool.footprint();
     if (budget.limit != 0) require(budget.used <= budget.limit + budget.limit / 8 + footprint);
+    if (budget.limit != 0) require(budget.early <= budget.limit / 2);
     require(budget.used <= 60'000 + world.config.receive_window * footprint);
   }
 
