@@ -71,8 +71,8 @@ bool Pacer::may_send(time_point now, std::size_t bytes_in_flight,
   // After a timeout nobody knows whether the path still exists: RFC 6298 section 5.4 repeats one
   // packet, and so few are hardly more.
   if (is_after_timeout_ && packets_in_flight >= free_packets) return false;
-  if (policy_ == Pacing::fixed_window) return true;
-  return bytes_in_flight < window() && next_send_ <= now + burst;
+  return bytes_in_flight < window() &&
+         (policy_ == Pacing::fixed_window || next_send_ <= now + burst);
 }
 
 time_point Pacer::next_send(std::size_t bytes_in_flight,
@@ -109,6 +109,10 @@ void Pacer::on_sent(time_point now, std::size_t bytes, std::size_t) noexcept {
 
 void Pacer::on_delivery(time_point, const DeliverySample& sample) noexcept {
   is_after_timeout_ = false;
+  if (policy_ == Pacing::fixed_window && window_ != 0) {
+    window_ += static_cast<std::uint32_t>(
+        std::min<std::size_t>(sample.bytes, std::numeric_limits<std::uint32_t>::max() - window_));
+  }
   if (policy_ != Pacing::model) return;
   // Smoothed, since a single packet that overtook all others tells of no path. It is never raised
   // but by `Phase::probe_base`.
@@ -136,10 +140,18 @@ void Pacer::on_loss(time_point, std::size_t bytes) noexcept {
   lost_ += static_cast<std::uint32_t>(bytes);
 }
 
-void Pacer::on_timeout(time_point) noexcept { is_after_timeout_ = true; }
+// A fixed window that was too much for the path is too much for it again. So it starts anew, as
+// after a timeout of RFC 5681 section 3.1, and grows by what arrives until it is no limit.
+void Pacer::on_timeout(time_point) noexcept {
+  is_after_timeout_ = true;
+  if (policy_ == Pacing::fixed_window) {
+    window_ = static_cast<std::uint32_t>(free_packets * datagram_);
+  }
+}
 
 std::size_t Pacer::window() const noexcept {
-  return policy_ == Pacing::model ? window_ : std::numeric_limits<std::size_t>::max();
+  const bool is_limited = policy_ == Pacing::model || window_ != 0;
+  return is_limited ? window_ : std::numeric_limits<std::size_t>::max();
 }
 
 double Pacer::bytes_per_second() const noexcept {

@@ -92,7 +92,7 @@ class Pacer {
   std::uint32_t lost_ = 0;         // bytes, this round
   std::uint32_t base_ = 0;         // usual round trip without our queue, microseconds; 0: unknown
   std::uint32_t round_least_ = 0;  // smallest of this round, microseconds
-  std::uint32_t window_ = 0;
+  std::uint32_t window_ = 0;       // of a fixed window: while it grows after a timeout; 0: no limit
   std::uint16_t datagram_;
   Pacing policy_;
   Phase phase_ = Phase::startup;

@@ -163,10 +163,11 @@ void Recovery::finish_acknowledgements(time_point now) noexcept {
   } else {
     // Packets that all left twice give no sample, and without one the timeout would double for
     // ever. The time since the first sending is too long at worst, and makes the next timeout late
-    // enough for clean ones.
+    // enough for clean ones. Where a queue overflows that time grows with each repetition; the
+    // timeout itself is the most that can be learned at once.
     starved_since_ = std::min(starved_since_, now);
     if (!round_trip_.is_known() || now - starved_since_ > round_trip_.timeout()) {
-      round_trip_.set_bound(length_of(batch_any_));
+      round_trip_.set_bound(std::min(length_of(batch_any_), round_trip_.timeout()));
       starved_since_ = no_deadline;
       backoff_ = 0;
     }

@@ -381,6 +381,27 @@ TEST_CASE("pacer: after a timeout eight packets are the most until something arr
   }
 }
 
+TEST_CASE("pacer: after a timeout a fixed window grows by what arrives", "[soe][pacer]") {
+  Pacer pacer{with(Pacing::fixed_window), datagram, start};
+  pacer.on_timeout(start);
+  std::size_t window = 8 * datagram;
+  CHECK(pacer.window() == window);
+  DeliverySample sample;
+  sample.bytes = 4 * datagram;
+  for (int i = 0; i < 5; ++i) {
+    pacer.on_delivery(start + 40ms, sample);
+    window += sample.bytes;
+    CHECK(pacer.window() == window);
+    CHECK(pacer.may_send(start + 40ms, window - 1, window / datagram - 1));
+    CHECK_FALSE(pacer.may_send(start + 40ms, window, window / datagram));
+  }
+  // However much arrives, it becomes no smaller again.
+  sample.bytes = std::numeric_limits<std::uint32_t>::max();
+  pacer.on_delivery(start + 80ms, sample);
+  pacer.on_delivery(start + 80ms, sample);
+  CHECK(pacer.window() == std::numeric_limits<std::uint32_t>::max());
+}
+
 TEST_CASE("pacer: nothing is divided by zero", "[soe][pacer]") {
   Model model;
   DeliverySample nothing;
