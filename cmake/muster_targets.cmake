@@ -72,6 +72,13 @@ function(muster_component name)
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     POSITION_INDEPENDENT_CODE ON
     WINDOWS_EXPORT_ALL_SYMBOLS ON)
+  # Only what is MUSTER_API leaves a shared library (include/muster/export.hpp). The tests use internals
+  # too, and so would not link with one that hides them.
+  if(NOT (BUILD_SHARED_LIBS AND MUSTER_BUILD_TESTS))
+    set_target_properties(${target} PROPERTIES
+      CXX_VISIBILITY_PRESET hidden
+      VISIBILITY_INLINES_HIDDEN ON)
+  endif()
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC})
   muster_private_headers(${target} ${arg_PRIVATE})
 

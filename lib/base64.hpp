@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Bytes as text, in the two alphabets.
+// Bytes as text, in the two alphabets. The components signal and shard use it too.
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,11 +19,12 @@ enum class Base64 : std::uint8_t {
   url,     ///< section 5, without
 };
 
-[[nodiscard]] std::string encode_base64(byte_view bytes, Base64 form);
+[[nodiscard]] MUSTER_API std::string encode_base64(byte_view bytes, Base64 form);
 
 /// Each text of bytes has one form: the bits that the last character leaves over must be zero.
 /// @return   how many bytes were written; nothing if it is none, or does not fit
-[[nodiscard]] std::optional<std::size_t> decode_base64(std::string_view text, Base64 form,
-                                                       mutable_byte_view out) noexcept;
+[[nodiscard]] MUSTER_API std::optional<std::size_t> decode_base64(std::string_view text,
+                                                                  Base64 form,
+                                                                  mutable_byte_view out) noexcept;
 
 }  // namespace muster

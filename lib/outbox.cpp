@@ -294,7 +294,7 @@ void Outbox::tell_writables(time_point now) {
   drop_front(writables_, count);
 }
 
-struct Outbox::Releaser {
+struct MUSTER_LOCAL Outbox::Releaser {
   void operator()(Connection* connection) const {
     connection->told_ = true;
     connection->release();

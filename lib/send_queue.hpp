@@ -109,7 +109,7 @@ struct SendQueue {
 };
 
 /// A group's messages since its last flush, as a server sends them.
-struct Group::Batch {
+struct MUSTER_LOCAL Group::Batch {
   static constexpr std::uint32_t none = 0xffffffff;
 
   struct Record {

@@ -2,6 +2,8 @@
 // A peer's network address, both families in one value.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -13,7 +15,7 @@ namespace muster {
 
 /// An IP address and a port. IPv4 is kept in its mapped form (::ffff:a.b.c.d), so that both
 /// families compare and hash alike. A peer without a network address (in memory) is all zero.
-struct Address {
+struct MUSTER_API Address {
   std::array<std::uint8_t, 16> ip{};  ///< network byte order
   std::uint16_t port = 0;             ///< host byte order
 

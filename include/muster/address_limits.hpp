@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/sip_hash.hpp>
 #include <muster/time.hpp>
 
@@ -46,7 +47,7 @@ namespace muster {
 ///
 /// Two addresses are taken for one with a chance of 2^-28 for each pair that shares a line.
 /// @threads shared objects: safe
-class AddressLimits {
+class MUSTER_API AddressLimits {
  public:
   struct Config {
     /// Words for each kind of count, 64 to 2^24 and a power of two; four kinds of 8 bytes. Four

@@ -2,6 +2,8 @@
 // A reference-counted piece of memory: what frames, batches and backlogs are made of.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -12,7 +14,7 @@ namespace muster {
 ///
 /// The count is not atomic: a block belongs to one loop. What crosses loops is copied.
 /// @threads distinct blocks: safe; references to one block from two threads: unsafe
-class Block {
+class MUSTER_API Block {
  public:
   Block() noexcept = default;
   Block(const Block& other) noexcept : header_(other.header_) {

@@ -2,6 +2,8 @@
 // Who ended a connection, and why.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstdint>
 #include <string_view>
 
@@ -26,7 +28,7 @@ enum class CloseReason : std::uint8_t {
 };
 
 /// The reason's stable name, for example "timed_out".
-[[nodiscard]] std::string_view to_string(CloseReason reason) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(CloseReason reason) noexcept;
 
 /// How a connection ended, as `Service::on_close` gets it.
 struct CloseInfo {

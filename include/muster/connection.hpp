@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/close_reason.hpp>
+#include <muster/export.hpp>
 #include <muster/frame.hpp>
 #include <muster/luggage.hpp>
 #include <muster/message.hpp>
@@ -84,7 +85,7 @@ struct Budget {
 };
 
 /// Whether every field is in its range.
-[[nodiscard]] bool is_valid(const Budget& budget) noexcept;
+[[nodiscard]] MUSTER_API bool is_valid(const Budget& budget) noexcept;
 
 /// What a transport turns messages into.
 enum class Framing : std::uint8_t {
@@ -102,7 +103,7 @@ enum class Framing : std::uint8_t {
 /// Nothing here calls upward: `send` and `close` queue, the outbox's flush writes, and what was
 /// found out while writing reaches the service after the flush.
 /// @threads one loop per connection; call only from that loop's thread
-class Connection {
+class MUSTER_API Connection {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

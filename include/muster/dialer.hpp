@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/service.hpp>
 
 #include <string>
@@ -20,7 +21,7 @@ struct DialRequest {
 
 /// Opens connections for clients: a driver's, or the memory network's.
 /// @threads one loop per dialer
-class Dialer {
+class MUSTER_API Dialer {
  public:
   virtual ~Dialer() = default;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 #include <bit>
@@ -15,7 +16,7 @@ namespace muster {
 /// A server uses the operating system's (`asio::SystemEntropy`). What a test uses must never reach
 /// a server: whoever can predict tokens can take over players.
 /// @threads distinct objects: safe; shared objects: unsafe
-class Entropy {
+class MUSTER_API Entropy {
  public:
   virtual ~Entropy() = default;
 
@@ -30,7 +31,7 @@ class Entropy {
 };
 
 /// Reproducible bytes for tests and simulations (SplitMix64). Not for servers: it can be predicted.
-class SeededEntropy final : public Entropy {
+class MUSTER_API SeededEntropy final : public Entropy {
  public:
   explicit SeededEntropy(std::uint64_t seed) noexcept : state_(seed) {}
 

@@ -2,6 +2,8 @@
 // The library's one list of error codes.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <string_view>
 #include <system_error>
 
@@ -54,14 +56,14 @@ enum class errc {
 };
 
 /// The category of `errc`; its name is "muster".
-[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] MUSTER_API const std::error_category& error_category() noexcept;
 
 [[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }
 
 /// The message of a code, without an allocation.
-[[nodiscard]] std::string_view to_string(errc code) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(errc code) noexcept;
 
 }  // namespace muster
 

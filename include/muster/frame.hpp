@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/block.hpp>
+#include <muster/export.hpp>
 #include <muster/message.hpp>
 
 #include <span>
@@ -20,8 +21,8 @@ inline constexpr std::size_t max_server_header = 10;
 /// free
 /// @return               the header's size, 2, 4 or 10 bytes
 /// @source               RFC 6455 section 5.2
-std::size_t write_server_header(std::byte* payload, MessageKind kind,
-                                std::size_t payload_size) noexcept;
+MUSTER_API std::size_t write_server_header(std::byte* payload, MessageKind kind,
+                                           std::size_t payload_size) noexcept;
 
 /// An immutable encoded message, shared by reference.
 ///
@@ -29,7 +30,7 @@ std::size_t write_server_header(std::byte* payload, MessageKind kind,
 /// encoded once and never copied while the receivers keep up. A single small message is cheaper to
 /// send as a `Message`, which is copied into the outbox. An empty `Frame` cannot be sent.
 /// @threads distinct frames: safe; copies of one frame on two threads: unsafe
-class Frame {
+class MUSTER_API Frame {
  public:
   Frame() noexcept = default;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,7 @@ struct FlushWindow {
 /// one connection arrive in the order in which they were sent, also when it joins, moves or leaves
 /// in between.
 /// @threads one loop per group, the one of its outbox
-class Group {
+class MUSTER_API Group {
  public:
   explicit Group(Outbox& outbox, FlushWindow window = {}) noexcept;
   Group(const Group&) = delete;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 #include <cstddef>
@@ -16,7 +17,7 @@ namespace muster {
 /// A server uses HMAC-SHA-256 (`asio::HmacSha256`).
 /// @threads distinct objects: safe; shared objects: unsafe
 /// @source RFC 2104; FIPS 180-4
-class Mac {
+class MUSTER_API Mac {
  public:
   using Tag = std::array<std::byte, 32>;
 
@@ -40,7 +41,7 @@ class Mac {
 
 /// Reproducible tags for tests and simulations (FNV-1a, stretched). Not for servers: it can be
 /// forged.
-class WeakMac final : public Mac {
+class MUSTER_API WeakMac final : public Mac {
  public:
   [[nodiscard]] Tag tag(byte_view key, byte_view message) noexcept override {
     std::uint64_t state = 0xcbf29ce484222325U;

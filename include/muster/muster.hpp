@@ -16,6 +16,7 @@
 #include <muster/duration_histogram.hpp>
 #include <muster/entropy.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 #include <muster/frame.hpp>
 #include <muster/group.hpp>
 #include <muster/lobby/call.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/group.hpp>
 
 #include <cstddef>
@@ -22,7 +23,7 @@ namespace muster {
 /// `next_deadline()` or input. `on_dirty` tells a loop that sleeps that there is something to
 /// flush.
 /// @threads one loop per outbox
-class Outbox {
+class MUSTER_API Outbox {
  public:
   struct Config {
     Budget budget{};  ///< what a new connection gets

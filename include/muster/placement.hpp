@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/sip_hash.hpp>
 
 #include <cassert>
@@ -21,7 +22,7 @@ namespace muster {
 /// unpredictable: otherwise one of them puts all of his rooms on one loop. Loops and machines need
 /// a seed each, or all rooms of one machine would share few of its loops.
 /// @threads distinct objects: safe; shared objects: safe while nobody assigns
-class Placement {
+class MUSTER_API Placement {
  public:
   /// @param count   of places, at least 1
   Placement(const SipKey& seed, std::uint32_t count) noexcept : seed_(seed), count_(count) {

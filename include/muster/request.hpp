@@ -5,6 +5,7 @@
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,7 @@ struct HeaderField {
 };
 
 /// A request to upgrade, or a plain HTTP request. All views are valid during the call only.
-struct Request {
+struct MUSTER_API Request {
   std::string_view method = "GET";
   std::string_view path = "/";  ///< as sent, without the query; percent-encoded
   std::string_view query{};     ///< after the first '?', percent-encoded
@@ -48,7 +49,7 @@ struct Response {
 /// The right to answer one request, once. It may be kept and used later on the same loop, within
 /// the transport's upgrade deadline; if the peer is gone by then, the answer is dropped. A decision
 /// that is destroyed unanswered refuses with 503.
-class Decision {
+class MUSTER_API Decision {
  public:
   Decision(Outbox& outbox, ConnectionId id) noexcept : outbox_(&outbox), id_(id) {}
   Decision(Decision&& other) noexcept

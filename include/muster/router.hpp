@@ -2,6 +2,7 @@
 // Several services and small pages on one port, by path.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/service.hpp>
 
 #include <functional>
@@ -17,7 +18,7 @@ namespace muster {
 /// After an upgrade was accepted, the connection belongs to the service that accepted it; the
 /// router passes on only `on_drain`, `advance` and `next_deadline`.
 /// @threads one loop per router
-class Router final : public Service {
+class MUSTER_API Router final : public Service {
  public:
   using Handler = std::function<void(const Request&, Decision, time_point)>;
 

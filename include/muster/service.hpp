@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/message.hpp>
 #include <muster/request.hpp>
 #include <muster/time.hpp>
@@ -23,7 +24,7 @@ struct Liveness {
 /// Every call comes from the loop's thread, with the pass's time, never from within `send`, `close`
 /// or `flush`. A call may send, close, join groups, and destroy groups and rooms. It must not
 /// destroy the outbox.
-class Service {
+class MUSTER_API Service {
  public:
   virtual ~Service() = default;
 

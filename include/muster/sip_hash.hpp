@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstdint>
 
@@ -18,6 +19,6 @@ struct SipKey {
 /// SipHash-2-4. Whoever does not know the key cannot choose inputs that collide. It is no proof of
 /// who sent something: that is `Mac`'s.
 /// @source Aumasson and Bernstein, "SipHash: a fast short-input PRF"
-[[nodiscard]] std::uint64_t sip_hash(const SipKey& key, byte_view bytes) noexcept;
+[[nodiscard]] MUSTER_API std::uint64_t sip_hash(const SipKey& key, byte_view bytes) noexcept;
 
 }  // namespace muster

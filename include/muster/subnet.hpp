@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/address.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace muster {
 
 /// The addresses that begin with the same bits. An IPv4 address counts as the IPv6 address that it
 /// is in `Address`: ::/0 has all there are.
-struct Subnet {
+struct MUSTER_API Subnet {
   std::array<std::uint8_t, 16> ip{};  ///< as in `Address`; the bits that do not count are 0
   std::uint8_t bits = 128;            ///< that count, 0 to 128; of IPv4 the prefix and 96
 

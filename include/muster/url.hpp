@@ -2,6 +2,7 @@
 // A WebSocket URL, taken apart.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 
 #include <cstddef>
@@ -12,7 +13,7 @@
 namespace muster {
 
 /// The parts of ws://HOST[:PORT][/PATH][?QUERY] or wss://...
-struct Url {
+struct MUSTER_API Url {
   std::string scheme;      ///< "ws" or "wss"
   std::string host;        ///< lower case; an IPv6 address without its brackets
   std::uint16_t port = 0;  ///< 80 or 443 when the URL names none
@@ -41,6 +42,6 @@ inline constexpr std::size_t max_url_size = 8192;  ///< bytes
 /// @error errc::bad_syntax   not of that form
 /// @error errc::bad_value    of that form, but another scheme, or a port or address out of range
 /// @source RFC 6455 section 3; RFC 3986 sections 3.2 to 3.4
-[[nodiscard]] result<Url> parse_url(std::string_view text);
+[[nodiscard]] MUSTER_API result<Url> parse_url(std::string_view text);
 
 }  // namespace muster

@@ -16,7 +16,7 @@
 
 namespace muster::asio {
 
-struct HandlerThreads::State {
+struct MUSTER_LOCAL HandlerThreads::State {
   explicit State(Loop& on) : loop(on), mailbox(on.mailbox()) {}
 
   void work() {

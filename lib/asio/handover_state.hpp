@@ -90,7 +90,7 @@ class Berth : public std::enable_shared_from_this<Berth> {
   bool has_server_ = false;
 };
 
-struct Handover::State {
+struct MUSTER_LOCAL Handover::State {
   std::vector<std::shared_ptr<Berth>> berths;  // by the number of the loop
 };
 

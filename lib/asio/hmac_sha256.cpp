@@ -9,7 +9,7 @@
 
 namespace muster::asio {
 
-struct HmacSha256::Impl {
+struct MUSTER_LOCAL HmacSha256::Impl {
   Impl() : mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr)), context(EVP_MAC_CTX_new(mac)) {
     char digest[] = "SHA256";
     const OSSL_PARAM parameters[] = {

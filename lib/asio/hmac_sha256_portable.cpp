@@ -22,7 +22,7 @@ Mac::Tag hash(byte_view bytes) noexcept {
 
 }  // namespace
 
-struct HmacSha256::Impl {};
+struct MUSTER_LOCAL HmacSha256::Impl {};
 
 HmacSha256::HmacSha256() = default;
 HmacSha256::~HmacSha256() = default;

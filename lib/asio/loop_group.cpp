@@ -13,7 +13,7 @@
 
 namespace muster::asio {
 
-struct LoopGroup::Member {
+struct MUSTER_LOCAL LoopGroup::Member {
   explicit Member(const Loop::Config& config) : loop(context, config) {}
 
   ::asio::io_context context{1};
@@ -22,7 +22,7 @@ struct LoopGroup::Member {
   std::thread thread;
 };
 
-struct LoopGroup::State {
+struct MUSTER_LOCAL LoopGroup::State {
   std::vector<std::unique_ptr<Member>> members;
   std::atomic<std::size_t> running = 0;  // loops that are not done yet, while it is being stopped
 };

@@ -84,7 +84,7 @@ class Connector {
   ~Connector() = default;
 };
 
-struct Loop::Impl final : PollerSink {
+struct MUSTER_LOCAL Loop::Impl final : PollerSink {
   Impl(::asio::io_context& context, const Config& config);
   ~Impl();
 

@@ -13,7 +13,7 @@
 
 namespace muster::asio {
 
-struct Mailbox::State {
+struct MUSTER_LOCAL Mailbox::State {
   State(::asio::io_context& the_context, std::weak_ptr<Loop::Impl*> the_loop, std::size_t the_bound)
       : context(&the_context), loop(std::move(the_loop)), bound(the_bound) {}
 

@@ -31,7 +31,7 @@ void wait_for(pollfd& what, duration time) noexcept {
 
 }  // namespace
 
-class SoeBlockingSocket::Impl {
+class MUSTER_LOCAL SoeBlockingSocket::Impl {
  public:
   Impl(const SoeOptions& options, Entropy& entropy, SoeHandler& handler)
       : port(options, entropy, handler) {}

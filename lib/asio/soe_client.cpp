@@ -21,7 +21,7 @@ SoeOptions for_client(SoeOptions options) {
 
 }  // namespace
 
-class SoeClient::Impl {
+class MUSTER_LOCAL SoeClient::Impl {
  public:
   Impl(const SoeOptions& options, const SoeEventLimits& limits)
       : thread(for_client(options), limits) {}

@@ -9,7 +9,7 @@
 
 namespace muster::asio {
 
-class SoeEndpoint::Impl final : SoeHandler, soe::SessionPort, Timed {
+class MUSTER_LOCAL SoeEndpoint::Impl final : SoeHandler, soe::SessionPort, Timed {
  public:
   Impl(Loop& loop, const Config& config, Entropy& entropy, Service* service)
       : loop_(loop),

@@ -26,7 +26,7 @@ struct SoeGate {
   std::atomic<std::uint64_t> refused{0};
 };
 
-struct SoeHandle::State {
+struct MUSTER_LOCAL SoeHandle::State {
   State(Mailbox to, SoeSocket::Impl& owner, std::size_t gate_count, std::size_t the_share)
       : mailbox(std::move(to)), socket(&owner), share(the_share), gates(gate_count) {}
 

@@ -6,7 +6,7 @@
 
 namespace muster::asio {
 
-class SoeServer::Impl {
+class MUSTER_LOCAL SoeServer::Impl {
  public:
   Impl(const SoeOptions& options, const SoeEventLimits& limits) : thread(options, limits) {}
 

@@ -17,7 +17,7 @@
 
 namespace muster::asio {
 
-class SoeSocket::Impl final : Timed, Watched, Finisher, SoeHandler {
+class MUSTER_LOCAL SoeSocket::Impl final : Timed, Watched, Finisher, SoeHandler {
  public:
   Impl(Loop& loop, const SoeOptions& options, Entropy& entropy, SoeHandler& handler,
        const DatagramCalls& calls = DatagramCalls::system());

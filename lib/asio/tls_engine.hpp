@@ -94,7 +94,7 @@ struct TlsState {
   bool is_ending = false;           // a FIN follows the output
 };
 
-class TlsServerContext::Impl {
+class MUSTER_LOCAL TlsServerContext::Impl {
  public:
   virtual ~Impl() = default;
   virtual std::error_code load(const std::string& certificate_file, const std::string& key_file,
@@ -105,7 +105,7 @@ class TlsServerContext::Impl {
   [[nodiscard]] virtual std::unique_ptr<TlsEngine> make_engine() const = 0;
 };
 
-class TlsClientContext::Impl {
+class MUSTER_LOCAL TlsClientContext::Impl {
  public:
   virtual ~Impl() = default;
   virtual std::error_code load(const Config& config, std::string& problem) = 0;

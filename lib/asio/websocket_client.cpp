@@ -22,7 +22,7 @@
 
 namespace muster::asio {
 
-class WebSocketClient::Impl final : Timed, Connector {
+class MUSTER_LOCAL WebSocketClient::Impl final : Timed, Connector {
  public:
   Impl(Loop& loop, const websocket::Config& config, Entropy& entropy, const TlsClientContext* tls)
       : loop_(loop.impl()),

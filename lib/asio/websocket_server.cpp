@@ -52,7 +52,7 @@ bool is_of_one_connection(int error) noexcept {
 
 }  // namespace
 
-class WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
+class MUSTER_LOCAL WebSocketServer::Impl final : Timed, Watched, Carrier, Adopter {
  public:
   Impl(Loop& loop, const Config& config, Entropy& entropy, Service& service)
       : loop_(loop.impl()),

@@ -18,7 +18,7 @@
 
 namespace muster::lobby {
 
-class Engine::Impl final : public Match::Host {
+class MUSTER_LOCAL Engine::Impl final : public Match::Host {
  public:
   Impl(Engine& self, const Config& c, Dialer& d, Outbox& o, Entropy& e, Owner& w)
       : Host(config_, d, o, e, w, stats_), self_(&self), config_(c) {

@@ -63,7 +63,7 @@ struct StoredRequest {
 
 }  // namespace
 
-struct Network::World {
+struct MUSTER_LOCAL Network::World {
   World(std::uint64_t seed, const Outbox::Config& config) : random(seed), outbox(config) {}
 
   void schedule(Event event) {
@@ -91,7 +91,7 @@ struct Network::World {
   std::vector<std::unique_ptr<End>> ends_to_free;
 };
 
-class Network::End final : public Connection {
+class MUSTER_LOCAL Network::End final : public Connection {
  public:
   End(World& world, const Link& link)
       : Connection(world.outbox, Framing::messages), world_(world), link_(link) {}

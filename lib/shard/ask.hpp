@@ -18,7 +18,7 @@ namespace muster::shard {
 
 /// What is asked of the loop where a shard lives. It holds copies: it may cross from one loop to
 /// another, and its answer may take a look-up that outlives the request.
-struct Service::Question {
+struct MUSTER_LOCAL Service::Question {
   enum class What : std::uint8_t {
     join,    ///< an upgrade
     events,  ///< a stream of server-sent events
@@ -47,7 +47,7 @@ struct Service::Question {
 };
 
 /// The answer, which crosses back.
-struct Service::Reply {
+struct MUSTER_LOCAL Service::Reply {
   std::uint32_t loop = 0;  // where it was asked
   std::optional<Refusal> refusal{};
   std::uint64_t hold = 0;  // of a place that is kept there; 0: none
@@ -56,7 +56,7 @@ struct Service::Reply {
 };
 
 /// What waits for its answer, and never leaves its loop.
-struct Service::Ask {
+struct MUSTER_LOCAL Service::Ask {
   Ask(Question::What what_is, Decision decision_of, const Address& remote) noexcept
       : what(what_is), decision(std::move(decision_of)) {
     question.what = what_is;
@@ -75,7 +75,7 @@ struct Service::Ask {
 };
 
 /// Somebody who was accepted. The shard may be gone before the connection opens.
-struct Service::Arrival {
+struct MUSTER_LOCAL Service::Arrival {
   std::uint32_t home = 0;
   std::uint64_t hold = 0;     // of a place
   std::string player{};       // or: of whom a stream of matches is
@@ -87,7 +87,7 @@ struct Service::Arrival {
 };
 
 /// What goes along to the shard's loop.
-struct Service::Passenger final : Luggage {
+struct MUSTER_LOCAL Service::Passenger final : Luggage {
   explicit Passenger(const Arrival& arrival)
       : hold(arrival.hold), player(arrival.player), session(arrival.session) {}
   std::uint64_t hold;

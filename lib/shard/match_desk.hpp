@@ -19,7 +19,7 @@ namespace muster::shard {
 /// One who waits and one stream for each player: a second one takes the place of the first. So
 /// there are no more of those who wait than players in queues, and no more streams than
 /// connections.
-struct Service::MatchDesk {
+struct MUSTER_LOCAL Service::MatchDesk {
   struct Waiter {
     std::uint64_t id;    // of the question
     std::uint32_t from;  // the loop where it was asked

@@ -62,7 +62,7 @@ struct QueuedPlayer {
   [[nodiscard]] const std::string& id() const noexcept { return self->first; }
 };
 
-class Matchmaker::Impl {
+class MUSTER_LOCAL Matchmaker::Impl {
  public:
   Impl(const Config& config, const TicketSigner::Key& key, Entropy& entropy, Mac& mac,
        MatchHandler& handler, time_point now, sys_seconds unix_now)

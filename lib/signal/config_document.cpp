@@ -184,7 +184,7 @@ class Reader {
 
 }  // namespace
 
-struct ConfigDocument::Impl {
+struct MUSTER_LOCAL ConfigDocument::Impl {
   Json root = Json::object();
   std::vector<ConfigKey> keys = config_keys();
 };

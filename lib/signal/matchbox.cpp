@@ -54,14 +54,14 @@ std::optional<PeerSignalRequest> read_signal(byte_view text) {
 
 }  // namespace
 
-struct Matchbox::Peer {
+struct MUSTER_LOCAL Matchbox::Peer {
   Uuid id{};
   MatchRoom* room = nullptr;
   Room::Member* member = nullptr;
   RateMeter meter{};
 };
 
-struct Matchbox::MatchRoom {
+struct MUSTER_LOCAL Matchbox::MatchRoom {
   MatchRoom(std::uint64_t instance, const Room::Config& config, Outbox& outbox, RoomName given)
       : room(instance, config, outbox, this), name(std::move(given)) {}
 
@@ -74,7 +74,7 @@ struct Matchbox::MatchRoom {
 };
 
 // What goes along when a peer moves to its room's loop.
-struct Matchbox::Passenger final : Luggage {
+struct MUSTER_LOCAL Matchbox::Passenger final : Luggage {
   explicit Passenger(RoomName given) noexcept : name(std::move(given)) {}
   RoomName name;
 };

@@ -47,7 +47,7 @@ inline constexpr std::string_view malformed = "Invalid client message";
 inline constexpr std::string_view not_in_a_room = "Not in a room";
 inline constexpr std::string_view operation_failed = "OperationFailed";
 
-class Service::Impl final : Delivery::Owner {
+class MUSTER_LOCAL Service::Impl final : Delivery::Owner {
  public:
   Impl(Service& self, const Config& config, Outbox& outbox, Entropy& entropy, Mac& mac,
        std::int64_t unix_milliseconds, time_point now, AddressLimits* limits);

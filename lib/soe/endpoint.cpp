@@ -54,7 +54,7 @@ CloseReason close_reason_of(DisconnectReason reason) noexcept {
 ///
 /// asking (client: session, then answer; server: hello, then decision) → established → the close
 /// has been said → the session has ended.
-class Endpoint::End final : public Connection {
+class MUSTER_LOCAL Endpoint::End final : public Connection {
  public:
   End(Endpoint& endpoint, SessionId session, const Address& remote)
       : Connection(endpoint.outbox_, Framing::messages),

@@ -26,7 +26,7 @@ constexpr std::uint32_t answers_to_strangers_per_second = 100;
 
 /// A slot is what an address leads to: a request that was answered, then a session, then, until its
 /// last event has been polled, what is left of it.
-class Engine::Impl {
+class MUSTER_LOCAL Engine::Impl {
  public:
   Impl(const Config& config, Entropy& entropy, Directory& directory, time_point now)
       : resources_(config, entropy),

@@ -133,7 +133,7 @@ std::size_t write_close_frame(std::byte* out, std::uint16_t code, std::string_vi
 }
 
 // What is kept while a frame is split between inputs, or a message between frames.
-struct FrameDecoder::Partial {
+struct MUSTER_LOCAL FrameDecoder::Partial {
   // Room for `more` bytes behind those gathered. Grows by doubling, so that many small pieces cost
   // little, but not beyond `most`, which is all that can still come where that is known.
   void reserve(std::size_t more, std::size_t most) {

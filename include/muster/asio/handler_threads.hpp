@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/loop.hpp>
+#include <muster/export.hpp>
 #include <muster/lobby/executor.hpp>
 
 #include <cstddef>
@@ -21,7 +22,7 @@ namespace muster::asio {
 /// It must outlive the clients that use it. Its destructor waits for handlers that are running;
 /// what has not begun is destroyed.
 /// @threads `run` and `post`: safe; the others: the loop's thread
-class HandlerThreads final : public lobby::Executor {
+class MUSTER_API HandlerThreads final : public lobby::Executor {
  public:
   /// @param loop    must outlive it, or at least be stopped before it is gone
   /// @param count   how many handlers run at the same time, 1 to 256

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/mailbox.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -19,7 +20,7 @@ namespace muster::asio {
 ///
 /// A program that listens on two ports has a handover for each. All copies are the same one.
 /// @threads copies may be given to any thread
-class Handover {
+class MUSTER_API Handover {
  public:
   /// @param loops   one mailbox for each loop (`Loop::mailbox`); their order numbers the loops
   explicit Handover(std::span<const Mailbox> loops);

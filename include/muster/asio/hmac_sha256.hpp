@@ -2,6 +2,7 @@
 // The keyed hash that servers use.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 
 #include <memory>
@@ -11,7 +12,7 @@ namespace muster::asio {
 /// HMAC-SHA-256: OpenSSL's, or a portable one in a build without it. Both give the same tags.
 /// @threads distinct objects: safe; shared objects: unsafe
 /// @source RFC 2104; FIPS 180-4; test vectors: RFC 4231
-class HmacSha256 final : public Mac {
+class MUSTER_API HmacSha256 final : public Mac {
  public:
   HmacSha256();
   HmacSha256(const HmacSha256&) = delete;

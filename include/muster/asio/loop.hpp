@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/asio/mailbox.hpp>
+#include <muster/export.hpp>
 #include <muster/outbox.hpp>
 #include <muster/service.hpp>
 #include <muster/time.hpp>
@@ -38,7 +39,7 @@ enum class Backend : std::uint8_t {
 ///          that was fetched before. While it runs, builds with assertions stop a program that
 ///          calls from another thread what would wake it up (the first send or close of a pass,
 ///          `wake`, `add`), and say so
-class Loop {
+class MUSTER_API Loop {
  public:
   struct Config {
     Outbox::Config outbox{};

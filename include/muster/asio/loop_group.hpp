@@ -4,6 +4,7 @@
 
 #include <muster/asio/handover.hpp>
 #include <muster/asio/loop.hpp>
+#include <muster/export.hpp>
 #include <muster/loop_post.hpp>
 
 #include <cstddef>
@@ -19,7 +20,7 @@ namespace muster::asio {
 ///
 /// What a service throws ends the program: nobody is there to catch it.
 /// @threads the thread that made it; `loop(i).post` from any
-class LoopGroup {
+class MUSTER_API LoopGroup {
  public:
   /// @param count   of loops, 1 to 1024; usually one for each core
   explicit LoopGroup(std::size_t count);

@@ -2,6 +2,8 @@
 // The way into a loop from other threads.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -22,7 +24,7 @@ enum class PostStatus : std::uint8_t {
 /// everything of that loop but not destroy the loop, or its servers and clients. It is destroyed
 /// unrun if the loop ends first. What it throws leaves the io_context's `run()`.
 /// @threads safe: the only thing here that any thread may call
-class Mailbox {
+class MUSTER_API Mailbox {
  public:
   /// Something to do on the loop's thread, once.
   class Task {

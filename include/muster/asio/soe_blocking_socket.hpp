@@ -6,6 +6,7 @@
 #include <muster/asio/soe_handler.hpp>
 #include <muster/asio/soe_options.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/soe/multiplexer.hpp>
 #include <muster/time.hpp>
@@ -25,7 +26,7 @@ namespace muster::asio {
 ///
 /// Everything it uses must outlive it: the entropy, the handler.
 /// @threads distinct objects: safe; shared objects: unsafe
-class SoeBlockingSocket {
+class MUSTER_API SoeBlockingSocket {
  public:
   SoeBlockingSocket(const SoeOptions& options, Entropy& entropy, SoeHandler& handler);
   SoeBlockingSocket(const SoeBlockingSocket&) = delete;

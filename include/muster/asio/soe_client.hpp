@@ -7,6 +7,7 @@
 #include <muster/asio/soe_handle.hpp>
 #include <muster/asio/soe_options.hpp>
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <memory>
@@ -24,7 +25,7 @@ namespace muster::asio {
 ///
 /// @threads one thread makes it, connects, and ends it; one thread at a time asks for events; all
 ///          else from any thread
-class SoeClient {
+class MUSTER_API SoeClient {
  public:
   /// @param options   what concerns servers is not used
   explicit SoeClient(const SoeOptions& options, const SoeEventLimits& limits = {});

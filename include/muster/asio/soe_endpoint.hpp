@@ -5,6 +5,7 @@
 #include <muster/asio/loop.hpp>
 #include <muster/asio/soe_options.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/service.hpp>
 #include <muster/soe/endpoint.hpp>
@@ -22,7 +23,7 @@ namespace muster::asio {
 /// was given to. Its end closes what is open without a word to the peers; `close_all` and a pass
 /// before it say one.
 /// @threads the loop's thread
-class SoeEndpoint {
+class MUSTER_API SoeEndpoint {
  public:
   struct Config : soe::Endpoint::Config {
     SoeOptions socket{};

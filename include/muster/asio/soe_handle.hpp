@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/soe/event.hpp>
 
 #include <cstdint>
@@ -20,7 +21,7 @@ namespace muster::asio {
 /// session is open as well; each session has a share of `Config::send_budget` bytes for that, so
 /// one that is slow fills up nothing but its own.
 /// @threads safe
-class SoeHandle {
+class MUSTER_API SoeHandle {
  public:
   enum class Status : std::uint8_t {
     queued,     ///< it is done, unless the socket ends first

@@ -5,6 +5,7 @@
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 #include <muster/soe/event.hpp>
 #include <muster/time.hpp>
 
@@ -16,7 +17,7 @@ namespace muster::asio {
 /// that drives the socket, never from within `enqueue`, `terminate` and the like. A call may use
 /// everything of the socket but not destroy it. What it throws leaves the loop's `run()` or the
 /// `step`; the events behind it follow later.
-class SoeHandler {
+class MUSTER_API SoeHandler {
  public:
   virtual ~SoeHandler() = default;
 

@@ -6,6 +6,7 @@
 #include <muster/asio/soe_event.hpp>
 #include <muster/asio/soe_handle.hpp>
 #include <muster/asio/soe_options.hpp>
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <memory>
@@ -22,7 +23,7 @@ namespace muster::asio {
 ///
 /// @threads one thread makes it, listens, and ends it; one thread at a time asks for events;
 ///          `handle` and `stop` from any thread, and copies of a handle too
-class SoeServer {
+class MUSTER_API SoeServer {
  public:
   explicit SoeServer(const SoeOptions& options, const SoeEventLimits& limits = {});
   SoeServer(const SoeServer&) = delete;

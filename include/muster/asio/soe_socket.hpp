@@ -8,6 +8,7 @@
 #include <muster/asio/soe_handler.hpp>
 #include <muster/asio/soe_options.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/soe/multiplexer.hpp>
 
@@ -31,7 +32,7 @@ namespace muster::asio {
 /// sessions with it, without a word to the peers or to the handler: `terminate_all` before, and a
 /// pass, says it.
 /// @threads the loop's thread; a `handle()` that was fetched before from any
-class SoeSocket {
+class MUSTER_API SoeSocket {
  public:
   SoeSocket(Loop& loop, const SoeOptions& options, Entropy& entropy, SoeHandler& handler);
   SoeSocket(const SoeSocket&) = delete;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 
@@ -10,7 +11,7 @@ namespace muster::asio {
 
 /// Unpredictable bytes from the kernel, fetched a few hundred at a time.
 /// @threads distinct objects: safe; shared objects: unsafe
-class SystemEntropy final : public Entropy {
+class MUSTER_API SystemEntropy final : public Entropy {
  public:
   /// Ends the program if the system has no random bytes to give: nothing safe can be done without.
   void fill(mutable_byte_view out) noexcept override;

@@ -2,6 +2,8 @@
 // Whom a client trusts.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <memory>
 #include <string>
 #include <system_error>
@@ -12,7 +14,7 @@ namespace muster::asio {
 ///
 /// A server must have a certificate that leads to a trusted root and names the host of the URL.
 /// @threads safe once it is loaded: several clients may use it
-class TlsClientContext {
+class MUSTER_API TlsClientContext {
  public:
   struct Config {
     /// PEM: the roots that are trusted. Empty: the system's.

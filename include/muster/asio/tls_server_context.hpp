@@ -2,6 +2,8 @@
 // A server's certificate and key.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <memory>
 #include <string>
 #include <system_error>
@@ -13,7 +15,7 @@ namespace muster::asio {
 ///
 /// It outlives the servers that use it. Connections that are there do not need it.
 /// @threads safe: one context may serve the servers of several loops
-class TlsServerContext {
+class MUSTER_API TlsServerContext {
  public:
   TlsServerContext();
   TlsServerContext(const TlsServerContext&) = delete;

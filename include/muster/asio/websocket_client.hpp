@@ -6,6 +6,7 @@
 #include <muster/asio/tls_client_context.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/websocket/endpoint.hpp>
 
 #include <memory>
@@ -18,7 +19,7 @@ namespace muster::asio {
 /// A failure is reported as `on_close` with `connect_failed`, `refused` (the code is the HTTP
 /// status) or `timed_out`, and a readable text.
 /// @threads the loop's thread
-class WebSocketClient final : public Dialer {
+class MUSTER_API WebSocketClient final : public Dialer {
  public:
   /// @param config   valid (`websocket::validate`)
   /// @param tls      whom to trust, loaded; outlives the client. Null: the system's roots, which

@@ -6,6 +6,7 @@
 #include <muster/asio/loop.hpp>
 #include <muster/asio/tls_server_context.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/service.hpp>
 #include <muster/websocket/endpoint.hpp>
 
@@ -23,7 +24,7 @@ namespace muster::asio {
 /// Everything it uses must outlive it: the loop, the entropy, and every service that a connection
 /// was given to. Its end closes what is open, and tells the services.
 /// @threads the loop's thread
-class WebSocketServer {
+class MUSTER_API WebSocketServer {
  public:
   struct Config : websocket::Config {
     int backlog = 1024;         ///< of the listening socket, 1 to 65535

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/lobby/retry_policy.hpp>
 #include <muster/lobby/token.hpp>
 #include <muster/time.hpp>
@@ -84,6 +85,6 @@ struct Config {
 
 /// @error errc::invalid_config   with a sentence about the first field that is wrong in `problem`;
 ///                               it never shows the token
-[[nodiscard]] std::error_code validate(const Config& config, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const Config& config, std::string& problem);
 
 }  // namespace muster::lobby

@@ -5,6 +5,7 @@
 #include <muster/connection.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/lobby/call.hpp>
 #include <muster/lobby/config.hpp>
 #include <muster/lobby/event.hpp>
@@ -27,7 +28,7 @@ namespace muster::lobby {
 /// It must outlive the connections that it dialled.
 /// @threads one loop per engine
 /// @source  docs/protocol/lobby.md
-class Engine : public Service {
+class MUSTER_API Engine : public Service {
  public:
   /// Names a match for as long as the engine lives: 1, 2, 3 ...
   using MatchNumber = std::uint64_t;

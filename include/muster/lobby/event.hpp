@@ -2,6 +2,8 @@
 // What a lobby client says about itself, for logs and metrics.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstdint>
 #include <string_view>
 
@@ -47,7 +49,7 @@ enum class EventKind : std::uint8_t {
   rejection_unanswered,     ///< more rejections of one request than are answered
   frame_dropped,            ///< more waits to be sent than may
 };
-[[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(EventKind kind) noexcept;
 
 /// An event. The views are valid during the call; none of them ever shows the token.
 struct Event {

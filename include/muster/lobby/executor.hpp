@@ -2,6 +2,7 @@
 // Where handlers run: never on the network's thread.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <functional>
@@ -10,7 +11,7 @@ namespace muster::lobby {
 
 /// Runs what handlers do somewhere else, and brings the answers back. A driver has threads for that
 /// (`asio::HandlerThreads`); a test runs everything on its own.
-class Executor {
+class MUSTER_API Executor {
  public:
   virtual ~Executor() = default;
 

@@ -2,6 +2,7 @@
 // How a match ended for this bot, and why it plays no more.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <cstdint>
@@ -19,7 +20,7 @@ enum class Outcome : std::uint8_t {
   cancelled,        ///< this client stopped
   failed,           ///< the handler failed, and safe mode is off
 };
-[[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(Outcome outcome) noexcept;
 
 /// What is known of a match that is over for this bot. None of the texts ever shows the token.
 struct MatchResult {
@@ -53,6 +54,6 @@ enum class StopReason : std::uint8_t {
   token_revoked,   ///< the lobby does not accept the token any more
   handler_failed,  ///< a handler failed, and safe mode is off
 };
-[[nodiscard]] std::string_view to_string(StopReason reason) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(StopReason reason) noexcept;
 
 }  // namespace muster::lobby

@@ -2,6 +2,8 @@
 // The one host that gets the token, and whether a match is played there.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -28,7 +30,7 @@ enum class UrlError : std::uint8_t {
 };
 
 /// The error's stable name, for example "cross_origin".
-[[nodiscard]] std::string_view to_string(UrlError error) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(UrlError error) noexcept;
 
 /// Scheme, host and port of the lobby: where the token may be sent.
 ///
@@ -36,7 +38,7 @@ enum class UrlError : std::uint8_t {
 /// it is read with suspicion: what is not plainly a path on this origin, or a URL of it, is
 /// refused.
 /// @threads distinct objects: safe; shared objects: safe to read
-class Origin {
+class MUSTER_API Origin {
  public:
   /// Reads the lobby's URL. Path, query and fragment are not part of an origin.
   /// @param allows_insecure   ws:// to any host, not only to this machine

@@ -2,6 +2,8 @@
 // The credential of a bot, which nobody gets to see by accident.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -14,7 +16,7 @@ namespace muster::lobby {
 ///
 /// Wiping is best effort: what a transport copies into its request is out of reach.
 /// @threads distinct objects: safe; shared objects: safe to read
-class Token {
+class MUSTER_API Token {
  public:
   Token() = default;
 
@@ -59,6 +61,6 @@ class Token {
 };
 
 /// Overwrites a text with zeros, in a way that a compiler does not leave out, and empties it.
-void wipe(std::string& text) noexcept;
+MUSTER_API void wipe(std::string& text) noexcept;
 
 }  // namespace muster::lobby

@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <cstddef>
@@ -35,7 +36,7 @@ namespace muster::memory {
 /// No call allocates once as many datagrams of that size have been under way before. What is under
 /// way without a bottleneck is bounded only by what the sender sends within the delay.
 /// @threads distinct objects: safe; shared objects: unsafe
-class DatagramLink {
+class MUSTER_API DatagramLink {
  public:
   struct Config {
     std::uint64_t seed = 1;

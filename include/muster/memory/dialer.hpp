@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/dialer.hpp>
+#include <muster/export.hpp>
 #include <muster/memory/network.hpp>
 
 #include <cstddef>
@@ -23,7 +24,7 @@ namespace muster::memory {
 ///
 /// It must outlive the connections that it made.
 /// @threads one thread per network
-class Dialer final : public muster::Dialer {
+class MUSTER_API Dialer final : public muster::Dialer {
  public:
   /// @param link   what every connection gets
   explicit Dialer(Network& network, const Link& link = {});

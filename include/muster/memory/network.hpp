@@ -2,6 +2,7 @@
 // Connections without sockets, in virtual time: for tests of everything above the transport.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/outbox.hpp>
 #include <muster/request.hpp>
 #include <muster/service.hpp>
@@ -33,7 +34,7 @@ struct Link {
 ///     network.run_for(5s);
 ///
 /// @threads one thread per network
-class Network {
+class MUSTER_API Network {
  public:
   explicit Network(std::uint64_t seed = 1);
   Network(std::uint64_t seed, const Outbox::Config& config);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace muster::wire {
 /// Where a value stands is a number that only the class gives a meaning to; the outermost value has
 /// 0, and the elements of an array that of the array. Neither form is longer than `most` bytes.
 /// @threads distinct objects: safe; shared objects: as the class that derives
-class BinaryTexts {
+class MUSTER_API BinaryTexts {
  public:
   using Place = std::uint8_t;
   static constexpr std::size_t most = 64;
@@ -58,8 +59,9 @@ struct TranscodeOptions {
 /// @error         errc::too_large   more than `max_elements`, or than 4 GiB
 /// @complexity    O(n), and O(n * depth) moves of bytes; allocates only what `out` needs
 /// @source        the MessagePack specification, version 5
-[[nodiscard]] std::error_code json_to_msgpack(byte_view json, std::vector<std::byte>& out,
-                                              const TranscodeOptions& options = {});
+[[nodiscard]] MUSTER_API std::error_code json_to_msgpack(byte_view json,
+                                                         std::vector<std::byte>& out,
+                                                         const TranscodeOptions& options = {});
 
 /// Appends the JSON text of one MessagePack value, compact.
 ///
@@ -75,7 +77,8 @@ struct TranscodeOptions {
 /// @error         errc::too_deep         deeper than `max_depth`
 /// @error         errc::too_large        more than `max_elements`
 /// @complexity    O(n); allocates what `out` needs, and a stack of `max_depth` entries
-[[nodiscard]] std::error_code msgpack_to_json(byte_view msgpack, std::vector<std::byte>& out,
-                                              const TranscodeOptions& options = {});
+[[nodiscard]] MUSTER_API std::error_code msgpack_to_json(byte_view msgpack,
+                                                         std::vector<std::byte>& out,
+                                                         const TranscodeOptions& options = {});
 
 }  // namespace muster::wire

@@ -2,6 +2,7 @@
 // Who somebody is: asked once for each connection, before it is accepted.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 #include <muster/time.hpp>
 
@@ -16,7 +17,7 @@ class Service;
 /// The right to let one connection in, once. It may be kept and used later on the same loop, within
 /// the transport's upgrade deadline, so that a look-up blocks nothing. One that is destroyed
 /// unused refuses with 503.
-class Admission {
+class MUSTER_API Admission {
  public:
   Admission(Decision decision, std::weak_ptr<Service*> service) noexcept
       : decision_(std::move(decision)), service_(std::move(service)) {}
@@ -37,7 +38,7 @@ class Admission {
 
 /// Maps what a connection brings along, such as a session cookie or a bearer token, to an account.
 /// @threads the service's loop
-class Authenticator {
+class MUSTER_API Authenticator {
  public:
   virtual ~Authenticator() = default;
 

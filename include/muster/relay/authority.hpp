@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/relay/extension.hpp>
 #include <muster/time.hpp>
 
@@ -24,7 +25,7 @@ enum class Departure : std::uint8_t {
   expired,  ///< it was away for too long; `away` was told before
 };
 
-[[nodiscard]] std::string_view to_string(Departure departure) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(Departure departure) noexcept;
 
 /// What is known of a player. Views are valid during the call.
 struct PlayerInfo {
@@ -46,7 +47,7 @@ struct PlayerInfo {
 /// Every verb of the room may be used in a call. What a verb causes, such as the departure of a
 /// player that was kicked, is told when the call has returned. No call may destroy the service.
 /// @threads the loop of the room
-class Authority {
+class MUSTER_API Authority {
  public:
   virtual ~Authority() = default;
 

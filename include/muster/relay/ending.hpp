@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/close_reason.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 #include <cstddef>
@@ -65,7 +66,7 @@ struct EndingRule {
   std::string_view text;
 };
 
-[[nodiscard]] const EndingRule& rule_of(Ending ending) noexcept;
+[[nodiscard]] MUSTER_API const EndingRule& rule_of(Ending ending) noexcept;
 
 /// How often each ending happened.
 using EndingCounts = std::array<std::uint64_t, ending_count>;

@@ -2,6 +2,8 @@
 // The texts of SERVER_ERROR. Clients show them and some match them: they are part of the protocol.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -79,13 +81,17 @@ inline constexpr std::string_view too_many_attempts = "Too many attempts. Try ag
 
 // Texts that name the room or the game. Both come from a stranger: see `echo`.
 
-[[nodiscard]] std::string unknown_game(std::string_view game_id);
-[[nodiscard]] std::string room_exists(std::string_view room_id, std::string_view game_id);
-[[nodiscard]] std::string no_such_room(std::string_view room_id, std::string_view game_id);
+[[nodiscard]] MUSTER_API std::string unknown_game(std::string_view game_id);
+[[nodiscard]] MUSTER_API std::string room_exists(std::string_view room_id,
+                                                 std::string_view game_id);
+[[nodiscard]] MUSTER_API std::string no_such_room(std::string_view room_id,
+                                                  std::string_view game_id);
 /// For a token whose room has ended; a fresh join gets `no_such_room`.
-[[nodiscard]] std::string room_is_gone(std::string_view room_id, std::string_view game_id);
-[[nodiscard]] std::string room_is_full(std::string_view room_id, std::uint16_t max_players);
-[[nodiscard]] std::string out_of_client_ids(std::string_view room_id);
+[[nodiscard]] MUSTER_API std::string room_is_gone(std::string_view room_id,
+                                                  std::string_view game_id);
+[[nodiscard]] MUSTER_API std::string room_is_full(std::string_view room_id,
+                                                  std::uint16_t max_players);
+[[nodiscard]] MUSTER_API std::string out_of_client_ids(std::string_view room_id);
 
 /// The most bytes of an id that a text repeats.
 inline constexpr std::size_t max_echo_size = 64;
@@ -93,6 +99,6 @@ inline constexpr std::size_t max_echo_size = 64;
 /// An id as a text repeats it: at most `max_echo_size` bytes, cut between characters, and with a
 /// `?` for each control character and line or paragraph separator. Others come back unchanged.
 /// @param id      UTF-8
-[[nodiscard]] std::string echo(std::string_view id);
+[[nodiscard]] MUSTER_API std::string echo(std::string_view id);
 
 }  // namespace muster::relay::error_text

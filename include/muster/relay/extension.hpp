@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 #include <muster/result.hpp>
 
@@ -25,7 +26,7 @@ inline constexpr std::size_t nonce_size = 16;           ///< bytes of a CHALLENG
 inline constexpr std::uint16_t no_seat = 65535;
 
 /// Whether a name may be shown: 1 to `max_name_size` bytes of UTF-8 without control characters.
-[[nodiscard]] bool is_display_name(std::string_view name) noexcept;
+[[nodiscard]] MUSTER_API bool is_display_name(std::string_view name) noexcept;
 
 /// What a peer can use of the extension: a set of bits.
 enum class Capability : std::uint32_t {
@@ -64,10 +65,10 @@ struct Trailer {
 ///                                       has control characters
 /// @error         errc::bad_utf8         a name is not UTF-8
 /// @complexity    O(n); does not allocate
-[[nodiscard]] result<std::optional<Trailer>> decode_trailer(byte_view bytes) noexcept;
+[[nodiscard]] MUSTER_API result<std::optional<Trailer>> decode_trailer(byte_view bytes) noexcept;
 
 /// Appends a trailer in the order of its item types. The caller keeps to the sizes.
-void append_trailer(std::vector<std::byte>& message, const Trailer& trailer);
+MUSTER_API void append_trailer(std::vector<std::byte>& message, const Trailer& trailer);
 
 /// The extension's message ids, from 16 on. Some mean something else in the other direction.
 enum class Extended : std::uint8_t {
@@ -83,7 +84,7 @@ enum class Extended : std::uint8_t {
 };
 
 /// The extension's id that a message begins with; nothing for other ids and for no bytes.
-[[nodiscard]] std::optional<Extended> read_extended(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API std::optional<Extended> read_extended(byte_view message) noexcept;
 
 /// TARGETED of a host: whom it is for. The views are into the decoded bytes.
 struct Targeted {
@@ -100,11 +101,11 @@ struct Targeted {
 
 /// @error errc::unexpected_end   shorter than its count says
 /// @error errc::bad_value        an unknown flag
-[[nodiscard]] result<Targeted> decode_targeted(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<Targeted> decode_targeted(byte_view message) noexcept;
 
 /// What a host sends: id, flags, players; the payload follows.
-[[nodiscard]] std::vector<std::byte> targeted_header(bool all_but,
-                                                     std::span<const std::uint16_t> players);
+[[nodiscard]] MUSTER_API std::vector<std::byte> targeted_header(
+    bool all_but, std::span<const std::uint16_t> players);
 
 enum class MemberChange : std::uint8_t { joined, away, back, left, kicked, expired };
 
@@ -123,11 +124,11 @@ struct MemberEvent {
 };
 
 /// Appends an entry to a message, and its id in front of the first.
-void append_member_event(std::vector<std::byte>& message, const MemberEvent& event);
+MUSTER_API void append_member_event(std::vector<std::byte>& message, const MemberEvent& event);
 
 /// The views are into the decoded bytes. Unknown changes are an error, not skipped.
 /// @error errc::unexpected_end, errc::bad_value, errc::bad_utf8
-[[nodiscard]] result<std::vector<MemberEvent>> decode_member_events(byte_view message);
+[[nodiscard]] MUSTER_API result<std::vector<MemberEvent>> decode_member_events(byte_view message);
 
 enum class HostPresence : std::uint8_t { away, back, changed };
 
@@ -138,8 +139,9 @@ struct HostState {
   friend bool operator==(const HostState&, const HostState&) = default;
 };
 
-[[nodiscard]] std::array<std::byte, 8> encode_host_state(const HostState& state) noexcept;
-[[nodiscard]] result<HostState> decode_host_state(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API std::array<std::byte, 8> encode_host_state(
+    const HostState& state) noexcept;
+[[nodiscard]] MUSTER_API result<HostState> decode_host_state(byte_view message) noexcept;
 
 struct RoomInfo {
   bool is_open = true;     ///< newcomers are admitted
@@ -147,20 +149,23 @@ struct RoomInfo {
   byte_view metadata{};    ///< at most `max_metadata_size` bytes; a view when decoded
 };
 
-[[nodiscard]] std::vector<std::byte> encode_room_info(const RoomInfo& info);
+[[nodiscard]] MUSTER_API std::vector<std::byte> encode_room_info(const RoomInfo& info);
 /// @error errc::bad_value   an unknown flag, or too much metadata
-[[nodiscard]] result<RoomInfo> decode_room_info(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<RoomInfo> decode_room_info(byte_view message) noexcept;
 
-[[nodiscard]] std::array<std::byte, 9> encode_state_sequence(std::uint64_t sequence) noexcept;
-[[nodiscard]] result<std::uint64_t> decode_state_sequence(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API std::array<std::byte, 9> encode_state_sequence(
+    std::uint64_t sequence) noexcept;
+[[nodiscard]] MUSTER_API result<std::uint64_t> decode_state_sequence(byte_view message) noexcept;
 
 using Nonce = std::array<std::byte, nonce_size>;
 
-[[nodiscard]] std::array<std::byte, 1 + nonce_size> encode_challenge(const Nonce& nonce) noexcept;
-[[nodiscard]] result<Nonce> decode_challenge(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API std::array<std::byte, 1 + nonce_size> encode_challenge(
+    const Nonce& nonce) noexcept;
+[[nodiscard]] MUSTER_API result<Nonce> decode_challenge(byte_view message) noexcept;
 
-[[nodiscard]] std::array<std::byte, 5> encode_host_offer(std::uint32_t remaining_ms) noexcept;
-[[nodiscard]] result<std::uint32_t> decode_host_offer(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API std::array<std::byte, 5> encode_host_offer(
+    std::uint32_t remaining_ms) noexcept;
+[[nodiscard]] MUSTER_API result<std::uint32_t> decode_host_offer(byte_view message) noexcept;
 
 /// What a ban keeps out, as bits.
 enum class BanScope : std::uint8_t { user = 1, address = 2 };
@@ -170,12 +175,12 @@ struct Ban {
   std::uint8_t scopes = 0;  ///< of `BanScope`
 };
 
-[[nodiscard]] std::array<std::byte, 4> encode_ban(const Ban& ban) noexcept;
+[[nodiscard]] MUSTER_API std::array<std::byte, 4> encode_ban(const Ban& ban) noexcept;
 /// @error errc::bad_value   no scope, or an unknown one
-[[nodiscard]] result<Ban> decode_ban(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<Ban> decode_ban(byte_view message) noexcept;
 
 /// The key of a room's password: what a creator sends, and what a proof is made with.
-[[nodiscard]] Mac::Tag password_key(Mac& mac, std::string_view password, std::string_view game_id,
-                                    std::string_view room_id);
+[[nodiscard]] MUSTER_API Mac::Tag password_key(Mac& mac, std::string_view password,
+                                               std::string_view game_id, std::string_view room_id);
 
 }  // namespace muster::relay

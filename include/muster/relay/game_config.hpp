@@ -2,6 +2,7 @@
 // Which games a relay serves, read from the original's GameConfig.json.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/relay/room_rules.hpp>
 #include <muster/result.hpp>
 
@@ -36,6 +37,7 @@ struct GameConfig {
 /// @error         errc::bad_syntax   the text is not JSON; the sentence has the line
 /// @error         errc::bad_value    not a list of games; the sentence has the game and the key
 /// @source        docs/protocol/relay.md, "Games"
-[[nodiscard]] result<GameConfig> parse_game_config(std::string_view text, std::string& problem);
+[[nodiscard]] MUSTER_API result<GameConfig> parse_game_config(std::string_view text,
+                                                              std::string& problem);
 
 }  // namespace muster::relay

@@ -2,6 +2,7 @@
 // A host's side of the relay protocol: the room's authority, and its game loop.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/relay/membership.hpp>
 
 #include <chrono>
@@ -32,7 +33,7 @@ namespace muster::relay {
 /// first turn after that, with anybody in the room, sends the whole state as a RESET: so also those
 /// hear it whom a relay takes for informed.
 /// @threads one loop per host
-class Host final : public Membership {
+class MUSTER_API Host final : public Membership {
  public:
   using Config = MemberConfig;
 

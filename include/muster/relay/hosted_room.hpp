@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/relay/authority.hpp>
 #include <muster/relay/ending.hpp>
@@ -64,7 +65,7 @@ struct RoomName {
 /// What a room shares with all others of its relay.
 struct RoomContext {
   /// Hears that a room's deadline has changed, or that it is over.
-  class Owner {
+  class MUSTER_API Owner {
    public:
     virtual void changed(HostedRoom& room) = 0;
 
@@ -100,8 +101,8 @@ struct Refusal {
 
 /// Sends last words and closes, as an ending says.
 /// @param text   instead of the rule's text, when that names a room or a game
-void end_connection(Connection& connection, Ending ending, EndingCounts& counts,
-                    std::string_view text = {});
+MUSTER_API void end_connection(Connection& connection, Ending ending, EndingCounts& counts,
+                               std::string_view text = {});
 
 /// An authority, its clients and the sync filter, which is three audiences: those that wait for the
 /// state, those that have it from the cache, and those that have it from the authority.
@@ -110,7 +111,7 @@ void end_connection(Connection& connection, Ending ending, EndingCounts& counts,
 /// messages. They may be used at any time on the room's loop until `Authority::on_detached`.
 /// @threads one loop per room
 /// @source docs/protocol/relay.md, "Routing" and "Sync filter"
-class HostedRoom {
+class MUSTER_API HostedRoom {
  public:
   HostedRoom(RoomName name, std::uint64_t instance, std::uint16_t rule_variation,
              const RoomRules& rules, const RoomContext& context, time_point now);

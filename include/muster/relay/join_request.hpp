@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 
 #include <cstddef>
@@ -45,10 +46,11 @@ struct JoinRequest {
 /// @error         errc::bad_option       the token's tag is neither 0 nor 1
 /// @complexity    O(n); does not allocate
 /// @source        docs/protocol/relay.md, "JoinRequest"
-[[nodiscard]] result<JoinRequest> decode_join_request(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<JoinRequest> decode_join_request(byte_view message) noexcept;
 
 /// Writes a JoinRequest in its canonical form, its trailer included.
 /// @error         errc::bad_utf8   an id is not UTF-8: every relay would refuse it
-[[nodiscard]] result<std::vector<std::byte>> encode_join_request(const JoinRequest& request);
+[[nodiscard]] MUSTER_API result<std::vector<std::byte>> encode_join_request(
+    const JoinRequest& request);
 
 }  // namespace muster::relay

@@ -5,6 +5,7 @@
 #include <muster/backoff.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 #include <muster/relay/extension.hpp>
 #include <muster/relay/message.hpp>
@@ -89,7 +90,7 @@ struct MemberConfig {
 };
 
 /// @error errc::invalid_config   with a sentence about the first field that is wrong in `problem`
-[[nodiscard]] std::error_code validate(const MemberConfig& config, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const MemberConfig& config, std::string& problem);
 
 /// Joins a room through a dialer and stays in it: a lost connection is followed by another one,
 /// never two at once, until the ending is final or the policy gives up.
@@ -98,7 +99,7 @@ struct MemberConfig {
 /// was called, or its loop's connections are gone.
 /// @threads one loop per member
 /// @source docs/protocol/relay.md, "Handshake" and "Reconnecting"
-class Membership : public muster::Service {
+class MUSTER_API Membership : public muster::Service {
  public:
   enum class State : std::uint8_t {
     idle,        ///< not started

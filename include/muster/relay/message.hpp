@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 
 #include <array>
@@ -73,35 +74,35 @@ inline constexpr std::chrono::seconds reference_host_grace{30};
 /// @param message   a whole binary message
 /// @error         errc::unexpected_end   the message is empty
 /// @error         errc::bad_value        this direction has no such id
-[[nodiscard]] result<ToHost> read_to_host(byte_view message) noexcept;
-[[nodiscard]] result<FromClient> read_from_client(byte_view message) noexcept;
-[[nodiscard]] result<FromHost> read_from_host(byte_view message) noexcept;
-[[nodiscard]] result<ToClient> read_to_client(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<ToHost> read_to_host(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<FromClient> read_from_client(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<FromHost> read_from_host(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<ToClient> read_to_client(byte_view message) noexcept;
 
 /// The player in bytes 1 and 2 of NEW_CLIENT, CLIENT_DISCONNECTS, CLIENT_GETS_KICKED and of the
 /// host's SERVER_RPC. The message's id is not looked at, nor what follows.
 /// @error         errc::unexpected_end   shorter than player_message_size
-[[nodiscard]] result<std::uint16_t> read_player_id(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<std::uint16_t> read_player_id(byte_view message) noexcept;
 
 /// A message of an id and a player: small enough to be made without an allocation.
 using PlayerMessage = std::array<std::byte, player_message_size>;
 
-[[nodiscard]] PlayerMessage encode_new_client(std::uint16_t player_id) noexcept;
-[[nodiscard]] PlayerMessage encode_client_disconnects(std::uint16_t player_id) noexcept;
-[[nodiscard]] PlayerMessage encode_client_gets_kicked(std::uint16_t player_id) noexcept;
+[[nodiscard]] MUSTER_API PlayerMessage encode_new_client(std::uint16_t player_id) noexcept;
+[[nodiscard]] MUSTER_API PlayerMessage encode_client_disconnects(std::uint16_t player_id) noexcept;
+[[nodiscard]] MUSTER_API PlayerMessage encode_client_gets_kicked(std::uint16_t player_id) noexcept;
 
 /// What the relay puts in place of a client's id byte: the host gets this, then the client's
 /// message from its second byte on. That is two bytes more than the client sent.
-[[nodiscard]] PlayerMessage server_rpc_header(std::uint16_t player_id) noexcept;
+[[nodiscard]] MUSTER_API PlayerMessage server_rpc_header(std::uint16_t player_id) noexcept;
 
 /// SERVER_ERROR, the last message before the relay closes a connection.
 /// @param text    UTF-8
-[[nodiscard]] std::vector<std::byte> encode_server_error(std::string_view text);
+[[nodiscard]] MUSTER_API std::vector<std::byte> encode_server_error(std::string_view text);
 
 /// The text of a SERVER_ERROR. Damaged UTF-8 becomes U+FFFD: a text to show is no reason to fail.
 /// @error         errc::unexpected_end   the message is empty
 /// @error         errc::bad_value        it is no SERVER_ERROR
-[[nodiscard]] result<std::string> decode_server_error(byte_view message);
+[[nodiscard]] MUSTER_API result<std::string> decode_server_error(byte_view message);
 
 /// The relay's welcome, and always the first message that a peer gets.
 struct HandshakeResponse {
@@ -113,7 +114,7 @@ struct HandshakeResponse {
   friend bool operator==(const HandshakeResponse&, const HandshakeResponse&) = default;
 };
 
-[[nodiscard]] std::array<std::byte, handshake_response_size> encode_handshake_response(
+[[nodiscard]] MUSTER_API std::array<std::byte, handshake_response_size> encode_handshake_response(
     const HandshakeResponse& response) noexcept;
 
 /// The relay said no, and why. The text is UTF-8, for people; it may be empty.
@@ -133,6 +134,6 @@ struct HandshakeReply {
 /// which knows no tokens, is refused.
 /// @error         errc::unexpected_end   empty, or a welcome of fewer than 13 bytes
 /// @error         errc::bad_value        neither a welcome nor a SERVER_ERROR
-[[nodiscard]] result<HandshakeReply> decode_handshake_reply(byte_view message);
+[[nodiscard]] MUSTER_API result<HandshakeReply> decode_handshake_reply(byte_view message);
 
 }  // namespace muster::relay

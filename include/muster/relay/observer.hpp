@@ -2,6 +2,7 @@
 // What an application may want to know of a relay's rooms: for records, logs and statistics.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/relay/authority.hpp>
 #include <muster/relay/ending.hpp>
 #include <muster/time.hpp>
@@ -22,7 +23,7 @@ struct RoomFacts {
 /// Hears what happens, after it has happened. A call must not block and must not use the service
 /// or its rooms: what takes longer is for another thread. No token is ever told.
 /// @threads the service's loop
-class Observer {
+class MUSTER_API Observer {
  public:
   virtual ~Observer() = default;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/close_reason.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -46,17 +47,17 @@ inline constexpr std::size_t parting_count = static_cast<std::size_t>(Parting::p
 }
 
 /// The parting's stable name, for example "room_is_full".
-[[nodiscard]] std::string_view to_string(Parting parting) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(Parting parting) noexcept;
 
 /// What a SERVER_ERROR means, by its text; nothing when the text is none of the protocol's.
 /// @source docs/protocol/relay.md, "Error texts"
-[[nodiscard]] std::optional<Parting> parting_of(std::string_view text) noexcept;
+[[nodiscard]] MUSTER_API std::optional<Parting> parting_of(std::string_view text) noexcept;
 
 /// What the end of a connection means: by the relay's last words when it knew some, else by how it
 /// closed.
 /// @param text     of the SERVER_ERROR, or empty
 /// @param joined   whether the member had been welcomed on this connection
-[[nodiscard]] Parting parting_of(std::string_view text, const CloseInfo& info,
-                                 bool joined) noexcept;
+[[nodiscard]] MUSTER_API Parting parting_of(std::string_view text, const CloseInfo& info,
+                                            bool joined) noexcept;
 
 }  // namespace muster::relay

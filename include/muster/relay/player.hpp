@@ -2,6 +2,7 @@
 // A player's side of the relay protocol.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/relay/membership.hpp>
 
 #include <cstddef>
@@ -26,7 +27,7 @@ namespace muster::relay {
 ///     player.start(loop.now());
 ///
 /// @threads one loop per player
-class Player final : public Membership {
+class MUSTER_API Player final : public Membership {
  public:
   using Config = MemberConfig;
 

@@ -2,6 +2,7 @@
 // How the relay runs its rooms: waiting times, bounds, and what becomes of slow members.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/group.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/time.hpp>
@@ -76,7 +77,7 @@ struct RoomRules {
 
 /// Whether every field is in its range.
 /// @param problem   if not, a sentence that names the first that is not
-[[nodiscard]] bool validate(const RoomRules& rules, std::string& problem);
+[[nodiscard]] MUSTER_API bool validate(const RoomRules& rules, std::string& problem);
 
 /// What one game has of its own in place of the relay's rules.
 struct GameRules {

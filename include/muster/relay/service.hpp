@@ -4,6 +4,7 @@
 
 #include <muster/address_limits.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/luggage.hpp>
 #include <muster/mac.hpp>
 #include <muster/placement.hpp>
@@ -56,7 +57,7 @@ struct RoomListing {
 /// A member that lost its connection keeps its place and comes back with its token. A game that
 /// runs in this process opens its rooms itself, with `open_room`.
 /// @threads one loop per service
-class Service final : public muster::Service, private RoomContext::Owner {
+class MUSTER_API Service final : public muster::Service, private RoomContext::Owner {
  public:
   struct Config {
     GameConfig games;

@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@ struct CacheBudget {
 /// does not fit.
 /// @threads one loop; the budget's
 /// @source docs/protocol/relay.md, "State cache"
-class StateCache {
+class MUSTER_API StateCache {
  public:
   /// @param max_bytes      0: nothing is kept
   /// @param max_messages   what a receiver's budget has room for, the state included

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/group.hpp>
 #include <muster/result.hpp>
 #include <muster/room/token.hpp>
@@ -33,7 +34,7 @@ namespace muster {
 /// What a particular protocol knows beyond that (who is the host, who has the state) is kept beside
 /// the room by its service.
 /// @threads one loop per room
-class Room {
+class MUSTER_API Room {
  public:
   struct Config {
     std::uint32_t max_spectators = 0;  ///< 0: none are admitted

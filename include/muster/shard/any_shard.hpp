@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/close_reason.hpp>
+#include <muster/export.hpp>
 #include <muster/frame.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/shard/simulation.hpp>
@@ -80,7 +81,7 @@ enum class InputVerdict : std::uint8_t {
 inline constexpr std::size_t input_verdict_count = 9;
 
 /// "accepted", "malformed" ... as metrics name them.
-[[nodiscard]] std::string_view to_string(InputVerdict verdict) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(InputVerdict verdict) noexcept;
 
 struct InputResult {
   InputVerdict verdict = InputVerdict::accepted;
@@ -92,7 +93,7 @@ struct InputResult {
 /// `Shard<S>` is the only class that derives from it. Calls that are virtual happen once for a
 /// message or a pass, never within a tick.
 /// @threads one loop per shard, the one of its subscribers
-class AnyShard {
+class MUSTER_API AnyShard {
  public:
   struct Config {
     std::uint32_t hz = 20;  ///< ticks in a second, 0 to 1000; 0: a tick whenever there is an input

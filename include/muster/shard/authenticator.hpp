@@ -2,6 +2,7 @@
 // Who somebody is: asked once for each request, before it is answered.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 #include <muster/time.hpp>
 
@@ -45,7 +46,7 @@ class Authentication {
 
 /// Maps a bearer token, or what else a request brings along, to an account.
 /// @threads the service's loop
-class Authenticator {
+class MUSTER_API Authenticator {
  public:
   virtual ~Authenticator() = default;
 

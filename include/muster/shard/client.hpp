@@ -5,6 +5,7 @@
 #include <muster/backoff.hpp>
 #include <muster/dialer.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/outbox.hpp>
 #include <muster/result.hpp>
 #include <muster/service.hpp>
@@ -39,7 +40,7 @@ namespace muster::shard {
 /// have their size.
 /// @threads one loop per client
 /// @source docs/protocol/shard.md
-class Client final : public muster::Service {
+class MUSTER_API Client final : public muster::Service {
  public:
   struct Config {
     /// Where to, as whom, and with which token: `shard`, `sid`, `v=2` and `format` in the query;

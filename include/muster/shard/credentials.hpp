@@ -2,6 +2,7 @@
 // Who asks to join what: the token and the ids of a request.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 #include <muster/shard/id.hpp>
 
@@ -25,12 +26,12 @@ struct Credentials {
 /// Finds the token: in the last `Authorization` header, if its scheme is Bearer in any case, else
 /// in the first subprotocol `bearer.TOKEN` whose token can be decoded. Browsers can send only the
 /// latter. A token in the query is ignored: URLs get into logs.
-[[nodiscard]] Credentials read_credentials(const Request& request);
+[[nodiscard]] MUSTER_API Credentials read_credentials(const Request& request);
 
 /// A token as it stands in a subprotocol: percent-encoded UTF-8 without control characters. A plus
 /// is a plus, because Swift clients send it as it is.
 /// @return empty when it is no such text, or of no length
-[[nodiscard]] std::optional<std::string> decode_token(std::string_view text);
+[[nodiscard]] MUSTER_API std::optional<std::string> decode_token(std::string_view text);
 
 /// What a request wants to join.
 struct JoinTarget {
@@ -48,16 +49,17 @@ enum class JoinTargetError : std::uint8_t {
 /// Reads the parameters `shard` and `sid` of a query.
 /// @param query    what follows the first '?'
 /// @param target   filled when the answer is `none`
-[[nodiscard]] JoinTargetError read_join_target(std::string_view query, JoinTarget& target);
+[[nodiscard]] MUSTER_API JoinTargetError read_join_target(std::string_view query,
+                                                          JoinTarget& target);
 
 /// The value of the first parameter with that name, as it stands; empty when it has no '='. Names
 /// are compared byte for byte, without decoding.
-[[nodiscard]] std::optional<std::string_view> query_parameter(std::string_view query,
-                                                              std::string_view name) noexcept;
+[[nodiscard]] MUSTER_API std::optional<std::string_view> query_parameter(
+    std::string_view query, std::string_view name) noexcept;
 
 /// A parameter's value: percent-encoded, with '+' for a space.
 /// @return empty when a '%' is not followed by two hexadecimal digits, or the text is not UTF-8, or
 ///         it has control characters or line separators
-[[nodiscard]] std::optional<std::string> decode_query_value(std::string_view text);
+[[nodiscard]] MUSTER_API std::optional<std::string> decode_query_value(std::string_view text);
 
 }  // namespace muster::shard

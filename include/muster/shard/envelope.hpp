@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +31,7 @@ enum class EnvelopeError : std::uint8_t {
 };
 
 /// The error's name as metrics and refusals show it, for example "bad_json".
-[[nodiscard]] std::string_view to_string(EnvelopeError error) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(EnvelopeError error) noexcept;
 
 struct EnvelopeRules {
   /// How many arrays and objects may be open at once, the envelope included: 1 to 512.
@@ -49,7 +50,7 @@ struct EnvelopeRules {
 /// Nothing is copied or allocated, but for the repair of a lenient decoder.
 /// @threads       distinct objects: safe; shared objects: unsafe
 /// @source        RFC 8259
-class EnvelopeDecoder {
+class MUSTER_API EnvelopeDecoder {
  public:
   explicit EnvelopeDecoder(const EnvelopeRules& rules = {}) noexcept : rules_(rules) {}
 

@@ -2,6 +2,8 @@
 // What a shard server answers over HTTP when it refuses: {"error":{"code":C,"message":M}}
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,16 +38,16 @@ enum class ErrorCode : std::uint8_t {
 };
 
 /// The HTTP status that goes with a code.
-[[nodiscard]] unsigned http_status(ErrorCode code) noexcept;
+[[nodiscard]] MUSTER_API unsigned http_status(ErrorCode code) noexcept;
 
 /// The code as the body has it, for example "SHARD_NOT_FOUND".
-[[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(ErrorCode code) noexcept;
 
 /// The message that the body has unless there is more to say.
-[[nodiscard]] std::string_view default_message(ErrorCode code) noexcept;
+[[nodiscard]] MUSTER_API std::string_view default_message(ErrorCode code) noexcept;
 
 /// The body, compact JSON.
 /// @param message   escaped, and made UTF-8 where it is not; empty: the default message
-[[nodiscard]] std::string error_body(ErrorCode code, std::string_view message = {});
+[[nodiscard]] MUSTER_API std::string error_body(ErrorCode code, std::string_view message = {});
 
 }  // namespace muster::shard

@@ -2,6 +2,7 @@
 // The snapshots of one tick: each encoded once, whoever shares it.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/frame.hpp>
 #include <muster/shard/simulation.hpp>
 #include <muster/shard/subscription.hpp>
@@ -28,7 +29,7 @@ struct Picture {
 ///     subscriber.send(cache.frame(at, subscriber.wire));
 ///
 /// @threads distinct objects: safe; shared objects: unsafe
-class FrameCache {
+class MUSTER_API FrameCache {
  public:
   /// Forgets the pictures of the tick before.
   void begin(std::uint64_t tick) noexcept;

@@ -2,6 +2,7 @@
 // The right to a seat in a shard, as a text that a client presents.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 #include <muster/result.hpp>
 
@@ -36,7 +37,7 @@ enum class TicketVerdict : std::uint8_t {
 };
 
 /// "valid", "bad", "elsewhere" or "expired".
-[[nodiscard]] std::string_view to_string(TicketVerdict verdict) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(TicketVerdict verdict) noexcept;
 
 struct CheckedTicket {
   TicketVerdict verdict = TicketVerdict::bad;
@@ -63,7 +64,7 @@ struct CheckedTicket {
 /// remembers nothing. To admit each ticket once, keep the nonces of those admitted until they
 /// expire; `Matchmaker::claim` does that for its own.
 /// @threads distinct objects: safe; shared objects: unsafe
-class TicketSigner {
+class MUSTER_API TicketSigner {
  public:
   using Key = std::array<std::byte, 32>;
 

@@ -2,6 +2,7 @@
 // A group that was put together, and who makes its shard.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/shard/match_status.hpp>
 #include <muster/time.hpp>
 
@@ -33,7 +34,7 @@ struct Match {
 ///
 /// Both calls may use the matchmaker, but for `advance`.
 /// @threads the matchmaker's loop
-class MatchHandler {
+class MUSTER_API MatchHandler {
  public:
   virtual ~MatchHandler() = default;
 

@@ -2,6 +2,8 @@
 // What a queue puts together: how many players, in which teams, and how alike.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -36,6 +38,6 @@ struct MatchMode {
 };
 
 /// @error errc::invalid_config   with what is wrong in `problem`
-[[nodiscard]] std::error_code validate(const MatchMode& mode, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const MatchMode& mode, std::string& problem);
 
 }  // namespace muster::shard

@@ -2,6 +2,7 @@
 // Where a player is between asking for a match and being in its shard.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <chrono>
@@ -21,7 +22,7 @@ enum class IdleReason : std::uint8_t {
 };
 
 /// "none", "max_wait", "unclaimed" or "party_left".
-[[nodiscard]] std::string_view to_string(IdleReason reason) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(IdleReason reason) noexcept;
 
 struct MatchStatus {
   enum class State : std::uint8_t { idle, queued, matched };
@@ -45,6 +46,6 @@ struct MatchStatus {
 ///
 /// `ticket` and `expires` are left out once the ticket was used. A ticket is a secret of the
 /// player: show the line to nobody else, and keep it out of logs.
-[[nodiscard]] std::string to_json(const MatchStatus& status);
+[[nodiscard]] MUSTER_API std::string to_json(const MatchStatus& status);
 
 }  // namespace muster::shard

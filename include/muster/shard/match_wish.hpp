@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/shard/authenticator.hpp>
 
 #include <cstdint>
@@ -30,6 +31,7 @@ using MatchRule = std::function<bool(const Identity& who, MatchWish& wish)>;
 /// members of other names are ignored.
 /// @param user   who asks
 /// @return       empty if it is no such object
-[[nodiscard]] std::optional<MatchWish> read_match_wish(byte_view body, std::string_view user);
+[[nodiscard]] MUSTER_API std::optional<MatchWish> read_match_wish(byte_view body,
+                                                                  std::string_view user);
 
 }  // namespace muster::shard

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 #include <muster/shard/join_ticket.hpp>
 #include <muster/shard/match.hpp>
@@ -58,7 +59,7 @@ struct Party {
 /// Nothing here says who a player is: let only the player itself, as the application knows it,
 /// queue, leave and see its status.
 /// @threads one loop per matchmaker; several need different prefixes
-class Matchmaker {
+class MUSTER_API Matchmaker {
  public:
   struct Config {
     std::vector<MatchMode> modes{MatchMode{}};  ///< 1 to 64, with different names

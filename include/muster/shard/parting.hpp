@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/close_reason.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +39,12 @@ inline constexpr std::size_t parting_count = static_cast<std::size_t>(Parting::p
 }
 
 /// The parting's stable name, for example "sid_in_use".
-[[nodiscard]] std::string_view to_string(Parting parting) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(Parting parting) noexcept;
 
 /// What the end of a connection means. Servers that accept before they refuse close with 1008,
 /// which counts as a refusal to who had not joined.
 /// @param joined   whether the client had joined on this connection
 /// @source         docs/protocol/shard.md, "Joining" and "Close codes"
-[[nodiscard]] Parting parting_of(const CloseInfo& info, bool joined) noexcept;
+[[nodiscard]] MUSTER_API Parting parting_of(const CloseInfo& info, bool joined) noexcept;
 
 }  // namespace muster::shard

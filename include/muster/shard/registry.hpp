@@ -2,6 +2,7 @@
 // The shards of one loop, by their ids.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/shard/any_shard.hpp>
 #include <muster/time.hpp>
@@ -26,7 +27,7 @@ namespace muster::shard {
 /// A shard that has ended stays for `linger`, so that those who ask for it are told why, and then
 /// goes by itself.
 /// @threads one loop per registry
-class Registry final : private AnyShard::Owner {
+class MUSTER_API Registry final : private AnyShard::Owner {
  public:
   struct Config {
     std::size_t max_shards = 10'000;             ///< 1 to 10 million; those that linger count

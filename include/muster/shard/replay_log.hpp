@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/shard/format.hpp>
 #include <muster/shard/subscriber.hpp>
@@ -56,7 +57,7 @@ struct ReplayRecord {
 /// A log may end after any record. What lies between two steps belongs to the tick of the later;
 /// what follows the last, to the tick after it.
 /// @threads distinct objects: safe; shared objects: unsafe
-class ReplayLog {
+class MUSTER_API ReplayLog {
  public:
   static constexpr std::uint8_t version = 1;
   static constexpr std::size_t default_max_bytes = std::size_t{64} << 20U;
@@ -98,7 +99,7 @@ class ReplayLog {
 ///     while (const auto record = reader.next()) use(*record);
 ///     if (!reader.ok()) report(reader.error());
 /// @threads distinct objects: safe; shared objects: unsafe
-class ReplayReader {
+class MUSTER_API ReplayReader {
  public:
   /// @param log   not copied; must outlive the reader and the records
   /// @error         errc::bad_syntax   it does not begin like a log

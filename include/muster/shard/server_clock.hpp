@@ -2,6 +2,7 @@
 // What a client knows of its server's clock.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/shard/v2_message.hpp>
 #include <muster/time.hpp>
 
@@ -18,7 +19,7 @@ namespace muster::shard {
 /// The error is at most half of that time, if nothing else is known of the two ways.
 /// @threads distinct objects: safe; shared objects: unsafe
 /// @source RFC 5905 section 10 (the clock filter)
-class ServerClock {
+class MUSTER_API ServerClock {
  public:
   static constexpr std::size_t samples = 8;
 

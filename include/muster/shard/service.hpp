@@ -4,6 +4,7 @@
 
 #include <muster/connection.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/loop_post.hpp>
 #include <muster/placement.hpp>
 #include <muster/service.hpp>
@@ -53,7 +54,7 @@ namespace muster::shard {
 /// meanwhile so that no shard is oversold; and who is accepted moves there. A SOE session does not
 /// move: it is closed with 1013 unless it came where the shard is.
 /// @threads one loop per service
-class Service final : public muster::Service {
+class MUSTER_API Service final : public muster::Service {
  public:
   struct Config {
     std::size_t max_message =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 
 #include <cstddef>
@@ -22,12 +23,12 @@ struct SnapshotFrame {
 inline constexpr std::size_t snapshot_header_size = 8;
 
 /// Appends a frame. With an empty payload it is the header alone: append the snapshot behind it.
-void encode(const SnapshotFrame& frame, std::vector<std::byte>& out);
+MUSTER_API void encode(const SnapshotFrame& frame, std::vector<std::byte>& out);
 
 /// Reads a frame as the clients of the original do.
 /// @error         errc::unexpected_end   no byte of payload
 /// @error         errc::bad_syntax, bad_utf8, bad_value, too_deep   the payload is no JSON, or
 ///                                       nested more than 512 deep
-[[nodiscard]] result<SnapshotFrame> decode_snapshot_frame(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<SnapshotFrame> decode_snapshot_frame(byte_view message) noexcept;
 
 }  // namespace muster::shard

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/shard/delta_history.hpp>
 
 #include <array>
@@ -18,7 +19,7 @@ namespace muster::shard {
 /// A server bases a delta on one that is at most 64 ticks old, and never again on one that is older
 /// than the base that it used last. Buffers are used again.
 /// @threads distinct objects: safe; shared objects: unsafe
-class SnapshotStore {
+class MUSTER_API SnapshotStore {
  public:
   /// @param max_bytes   of all that are kept
   explicit SnapshotStore(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}

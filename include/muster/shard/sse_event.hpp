@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,6 @@ inline constexpr std::string_view sse_heartbeat = ": heartbeat\n\n";
 /// @param payload   UTF-8. Each of its lines becomes a line of data; the client joins them by line
 ///                  feeds, whatever ended them here. In JSON that is white space.
 /// @source          HTML Living Standard, section 9.2.6
-void write_sse_event(std::vector<std::byte>& out, std::uint64_t tick, byte_view payload);
+MUSTER_API void write_sse_event(std::vector<std::byte>& out, std::uint64_t tick, byte_view payload);
 
 }  // namespace muster::shard

@@ -2,6 +2,7 @@
 // When a shard's ticks are due, and how much time each covers.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct CatchUp {
 ///     while (clock.is_due(now)) simulation.step(clock.take(now));
 ///
 /// @threads distinct objects: safe; shared objects: unsafe
-class TickClock {
+class MUSTER_API TickClock {
  public:
   /// @param hz      ticks in a second, 1 to 1000
   /// @param start   when the first is due

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/duration_histogram.hpp>
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <array>
@@ -14,7 +15,7 @@ namespace muster::shard {
 
 /// A clock that is read while something runs, to measure it. Shards have none of their own: a
 /// program that wants to know how long ticks take gives their registry one.
-class Stopwatch {
+class MUSTER_API Stopwatch {
  public:
   /// On the clock of the times that the registry is advanced to, and never before it.
   [[nodiscard]] virtual time_point read() noexcept = 0;
@@ -34,14 +35,14 @@ enum class TickPhase : std::uint8_t {
 inline constexpr std::size_t tick_phase_count = 5;
 
 /// "apply", "step" ... as metrics name them.
-[[nodiscard]] std::string_view to_string(TickPhase phase) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(TickPhase phase) noexcept;
 
 /// Measures the ticks of shards that run one after the other.
 ///
 /// Reading the stopwatch costs two calls for each snapshot that is encoded, and, in a game with
 /// view keys, two for each subscriber.
 /// @threads distinct objects: safe; shared objects: unsafe
-class TickTimes {
+class MUSTER_API TickTimes {
  public:
   struct Stats {
     std::array<DurationHistogram, tick_phase_count> phases{};  ///< each once in a tick

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/shard/format.hpp>
 
@@ -146,19 +147,19 @@ using ClientMessage = std::variant<Input, SnapshotAck, ClockQuery, Interest>;
 
 /// Append one message. Where it ends with a payload that is empty, the payload may be appended
 /// behind it.
-void encode(const Full& message, std::vector<std::byte>& out);
-void encode(const Delta& message, std::vector<std::byte>& out);
-void encode(const Unchanged& message, std::vector<std::byte>& out);
-void encode(const Event& message, std::vector<std::byte>& out);
-void encode(const Hello& message, std::vector<std::byte>& out);
-void encode(const Nack& message, std::vector<std::byte>& out);
-void encode(const Bye& message, std::vector<std::byte>& out);
-void encode(const ClockReply& message, std::vector<std::byte>& out);
-void encode(const InputAck& message, std::vector<std::byte>& out);
-void encode(const Input& message, std::vector<std::byte>& out);
-void encode(const SnapshotAck& message, std::vector<std::byte>& out);
-void encode(const ClockQuery& message, std::vector<std::byte>& out);
-void encode(const Interest& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Full& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Delta& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Unchanged& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Event& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Hello& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Nack& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Bye& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const ClockReply& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const InputAck& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Input& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const SnapshotAck& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const ClockQuery& message, std::vector<std::byte>& out);
+MUSTER_API void encode(const Interest& message, std::vector<std::byte>& out);
 
 /// Read one message. They accept only what `encode` writes, byte for byte.
 /// @error         errc::unexpected_end   it ends inside a field
@@ -168,7 +169,7 @@ void encode(const Interest& message, std::vector<std::byte>& out);
 ///                                       above `max_client_seq`
 /// @error         errc::bad_syntax       bytes behind the last field
 /// @complexity    O(1), O(n) for texts; they do not allocate
-[[nodiscard]] result<ServerMessage> decode_server_message(byte_view message) noexcept;
-[[nodiscard]] result<ClientMessage> decode_client_message(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<ServerMessage> decode_server_message(byte_view message) noexcept;
+[[nodiscard]] MUSTER_API result<ClientMessage> decode_client_message(byte_view message) noexcept;
 
 }  // namespace muster::shard::v2

@@ -2,6 +2,7 @@
 // What a signaling service is told once.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <chrono>
@@ -139,6 +140,6 @@ struct Config {
 
 /// @param problem   on failure, a sentence that names the field and what is allowed
 /// @error errc::invalid_config
-[[nodiscard]] std::error_code validate(const Config& config, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const Config& config, std::string& problem);
 
 }  // namespace muster::signal

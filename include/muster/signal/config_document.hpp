@@ -2,6 +2,7 @@
 // The configuration as a file and the environment have it.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/signal/config.hpp>
 
 #include <chrono>
@@ -41,7 +42,7 @@ struct ServerSettings {
 /// No error shows a value, since it may be a secret.
 /// @threads distinct objects: safe; shared objects: unsafe
 /// @source docs/protocol/signal.md, "Configuration"
-class ConfigDocument {
+class MUSTER_API ConfigDocument {
  public:
   static constexpr std::size_t max_size = 1024 * 1024;  ///< bytes of one document
   static constexpr std::size_t max_depth = 8;           ///< objects and lists open at once

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/luggage.hpp>
 #include <muster/placement.hpp>
 #include <muster/rate_limit.hpp>
@@ -34,7 +35,7 @@ namespace muster::signal {
 /// `?next=N` fills rooms of that name with N peers each, in the order in which they come.
 /// @threads one loop per service
 /// @source docs/protocol/signal.md, "matchbox"
-class Matchbox final : public muster::Service {
+class MUSTER_API Matchbox final : public muster::Service {
  public:
   /// Who hears of whom.
   enum class Topology : std::uint8_t {

@@ -2,6 +2,7 @@
 // What a signaling service tells about itself, as Prometheus text and as JSON.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/signal/stats.hpp>
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 namespace muster::signal {
 
 /// How many rooms have how many players, by game. Memory grows with the games, not with the rooms.
-class RoomCensus {
+class MUSTER_API RoomCensus {
  public:
   using Rooms = std::map<std::size_t, std::uint64_t>;  ///< rooms by their number of players
 
@@ -34,7 +35,7 @@ class RoomCensus {
 };
 
 /// Everything that is shown, at one moment.
-struct Metrics {
+struct MUSTER_API Metrics {
   Stats stats{};
   RoomCensus rooms{};
 
@@ -44,7 +45,7 @@ struct Metrics {
 
 /// The text exposition format, version 0.0.4: families that begin with "signal_fish_".
 /// @source docs/protocol/signal.md, "Metrics"
-[[nodiscard]] std::string prometheus_text(const Metrics& metrics);
+[[nodiscard]] MUSTER_API std::string prometheus_text(const Metrics& metrics);
 
 /// What a request for the JSON document may ask for.
 struct MetricsRequest {
@@ -54,7 +55,8 @@ struct MetricsRequest {
 };
 
 /// Of games those with the most rooms, up to `max_listed_games`.
-[[nodiscard]] std::string metrics_json(const Metrics& metrics, const MetricsRequest& request);
+[[nodiscard]] MUSTER_API std::string metrics_json(const Metrics& metrics,
+                                                  const MetricsRequest& request);
 inline constexpr std::size_t max_listed_games = 1000;
 
 }  // namespace muster::signal

@@ -4,6 +4,7 @@
 
 #include <muster/address_limits.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/mac.hpp>
 #include <muster/placement.hpp>
 #include <muster/service.hpp>
@@ -42,7 +43,7 @@ struct RoomListing {
 /// A slow recipient never delays another one: it is served from a lane of its own, and told what it
 /// does not get.
 /// @threads one loop per service
-class Service final : public muster::Service {
+class MUSTER_API Service final : public muster::Service {
  public:
   /// @param config             valid
   /// @param outbox             must outlive the service; whose connections must not be served after

@@ -2,6 +2,7 @@
 // What a signaling service counts, by the families of the metrics it is shown as.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/signal/latency_histogram.hpp>
 
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace muster::signal {
 /// Counters since the start; `active` ones go up and down. Plain numbers of one kind, so that those
 /// of all loops are summed.
 /// @source docs/protocol/signal.md, "Metrics"
-struct Stats {
+struct MUSTER_API Stats {
   struct Connections {
     std::uint64_t total = 0;           ///< registered
     std::uint64_t active = 0;          ///< registered now

@@ -2,6 +2,7 @@
 // How SOE sessions are set up, bounded and timed.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <chrono>
@@ -35,7 +36,7 @@ enum class Escape : std::uint8_t {
 ///
 /// 0 as a limit or a length of time means none, if not said otherwise. No length of time is
 /// negative or longer than 24 h.
-struct Config {
+struct MUSTER_API Config {
   // What is negotiated. Each end says its `udp_length`; the server decides the rest.
   std::uint32_t udp_length = 512;  ///< largest datagram that is received and sent, 64 to 65507
   std::uint8_t crc_length = 2;     ///< server: bytes of checksum per datagram, 0 to 4
@@ -130,6 +131,6 @@ struct Config {
 };
 
 /// @error errc::invalid_config   with a sentence in `problem` that says what to change
-[[nodiscard]] std::error_code validate(const Config& config, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const Config& config, std::string& problem);
 
 }  // namespace muster::soe

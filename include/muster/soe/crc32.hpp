@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -18,7 +19,7 @@ inline constexpr std::size_t max_crc_length = 4;
 ///
 /// The part over the seed is computed once: keep one object per session.
 /// @threads       distinct objects: safe; shared objects: safe, nothing changes
-class SeededCrc {
+class MUSTER_API SeededCrc {
  public:
   explicit SeededCrc(std::uint32_t seed) noexcept;
 

@@ -2,6 +2,8 @@
 // Why an SOE session ended, as its Disconnect packet says it.
 #pragma once
 
+#include <muster/export.hpp>
+
 #include <cstdint>
 #include <string_view>
 
@@ -29,9 +31,9 @@ enum class DisconnectReason : std::uint16_t {
 };
 
 /// The reason's stable name, for example "corrupt_packet"; "unknown" for a number without one.
-[[nodiscard]] std::string_view to_string(DisconnectReason reason) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(DisconnectReason reason) noexcept;
 
 /// The reason with this number; `none` if there is none.
-[[nodiscard]] DisconnectReason to_disconnect_reason(std::uint16_t number) noexcept;
+[[nodiscard]] MUSTER_API DisconnectReason to_disconnect_reason(std::uint16_t number) noexcept;
 
 }  // namespace muster::soe

@@ -2,6 +2,7 @@
 // SOE sessions as connections: so that a room's member or a shard's subscriber can come by UDP.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/outbox.hpp>
 #include <muster/service.hpp>
 #include <muster/soe/hello.hpp>
@@ -32,7 +33,7 @@ namespace muster::soe {
 ///     mux.advance(now);
 ///
 /// @threads one loop per endpoint
-class Endpoint {
+class MUSTER_API Endpoint {
  public:
   struct Config {
     std::size_t max_message = 1024 * 1024;             ///< bytes received as one message, from 125

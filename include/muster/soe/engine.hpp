@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/soe/config.hpp>
 #include <muster/soe/disconnect_reason.hpp>
@@ -46,7 +47,7 @@ struct Admission {
 };
 
 /// Whoever knows which address leads to which session. Asked seldom: never for a message.
-class Directory {
+class MUSTER_API Directory {
  public:
   /// The session's address leads nowhere any more; it is still wanted for what is to be sent.
   virtual void forget(std::uint32_t slot) noexcept = 0;
@@ -59,7 +60,7 @@ class Directory {
 };
 
 /// Sessions by number. Not for direct use: see `SoeMultiplexer`, which has the same words.
-class Engine {
+class MUSTER_API Engine {
  public:
   static constexpr std::uint32_t none = 0xffffffff;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 
 #include <array>
@@ -22,7 +23,7 @@ namespace muster::soe {
 ///     2, n   length and token: becomes the header "Authorization: Bearer TOKEN"; may be empty
 ///     1      number of subprotocols, at most 16; then for each
 ///     1, n   length and name
-struct Hello {
+struct MUSTER_API Hello {
   static constexpr std::size_t max_subprotocols = 16;
   static constexpr std::size_t max_size = 8 * 1024;  ///< bytes of an encoded hello
 

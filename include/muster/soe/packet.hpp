@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/soe/disconnect_reason.hpp>
 
 #include <cstddef>
@@ -29,7 +30,7 @@ inline constexpr std::uint32_t protocol_version = 3;
 inline constexpr std::uint16_t usual_receive_window = 195;
 
 /// Asks for a session. A whole datagram.
-struct SessionRequest {
+struct MUSTER_API SessionRequest {
   std::uint32_t version = protocol_version;
   std::uint32_t session_id = 0;
   std::uint32_t udp_length = 0;  ///< the largest datagram that the client takes, in bytes
@@ -47,7 +48,7 @@ struct SessionRequest {
 };
 
 /// Grants a session. A whole datagram.
-struct SessionResponse {
+struct MUSTER_API SessionResponse {
   static constexpr std::size_t max_size = 25;  ///< in bytes; 21 without the window
 
   std::uint32_t session_id = 0;  ///< the request's
@@ -67,7 +68,7 @@ struct SessionResponse {
 };
 
 /// From a client whose address has changed: what follows belongs to that session. A whole datagram.
-struct RemapConnection {
+struct MUSTER_API RemapConnection {
   static constexpr std::size_t size = 10;  ///< in bytes
 
   std::uint32_t session_id = 0;
@@ -78,7 +79,7 @@ struct RemapConnection {
 };
 
 /// Ends a session. A body.
-struct Disconnect {
+struct MUSTER_API Disconnect {
   static constexpr std::size_t size = 6;  ///< of what `encode` writes, in bytes
 
   std::uint32_t session_id = 0;
@@ -90,7 +91,7 @@ struct Disconnect {
 };
 
 /// What a client knows of the connection, to be answered with a `NetStatusResponse`. A body.
-struct NetStatusRequest {
+struct MUSTER_API NetStatusRequest {
   static constexpr std::size_t size = 38;  ///< in bytes
 
   std::uint16_t client_tick = 0;  ///< the client's clock, in milliseconds, the low 16 bits
@@ -108,7 +109,7 @@ struct NetStatusRequest {
 };
 
 /// The answer: what the client said, and the server's side of it. A body.
-struct NetStatusResponse {
+struct MUSTER_API NetStatusResponse {
   static constexpr std::size_t size = 38;  ///< in bytes
 
   std::uint16_t client_tick = 0;  ///< the request's

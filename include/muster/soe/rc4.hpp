@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <array>
 #include <cassert>
@@ -18,7 +19,7 @@ namespace muster::soe {
 /// A copy continues from the same place. Nothing prints it, and nobody should: whoever knows the
 /// state can read what follows and what went before.
 /// @threads       distinct objects: safe; shared objects: unsafe
-class Rc4 {
+class MUSTER_API Rc4 {
  public:
   [[nodiscard]] static constexpr bool is_valid_key(byte_view key) noexcept {
     return !key.empty() && key.size() <= 256;

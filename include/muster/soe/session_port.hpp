@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/result.hpp>
 #include <muster/soe/event.hpp>
 #include <muster/soe/multiplexer.hpp>
@@ -14,7 +15,7 @@
 namespace muster::soe {
 
 /// A driver with its multiplexer, or a multiplexer alone. None of its calls may call upward.
-class SessionPort {
+class MUSTER_API SessionPort {
  public:
   virtual ~SessionPort() = default;
 
@@ -29,7 +30,7 @@ class SessionPort {
 };
 
 /// A multiplexer in a loop of the application's own.
-class MultiplexerPort final : public SessionPort {
+class MUSTER_API MultiplexerPort final : public SessionPort {
  public:
   MultiplexerPort(SoeMultiplexer<>& multiplexer, time_point now) noexcept
       : multiplexer_(&multiplexer), now_(now) {}

@@ -2,6 +2,7 @@
 // What a multiplexer counts: what was dropped and why, and how its sessions fare.
 #pragma once
 
+#include <muster/export.hpp>
 #include <muster/time.hpp>
 
 #include <array>
@@ -34,7 +35,7 @@ enum class Drop : std::uint8_t {
 };
 inline constexpr std::size_t drop_count = 18;
 
-[[nodiscard]] std::string_view to_string(Drop drop) noexcept;
+[[nodiscard]] MUSTER_API std::string_view to_string(Drop drop) noexcept;
 
 /// Of a whole multiplexer, since its start.
 struct Totals {

@@ -6,6 +6,7 @@
 #include <muster/deadline_wheel.hpp>
 #include <muster/duration_histogram.hpp>
 #include <muster/entropy.hpp>
+#include <muster/export.hpp>
 #include <muster/outbox.hpp>
 #include <muster/rate_limit.hpp>
 #include <muster/service.hpp>
@@ -110,7 +111,7 @@ inline constexpr std::size_t max_refusals = 64;
 
 /// @param problem   on failure, a sentence that names the field and what is allowed
 /// @error errc::invalid_config
-[[nodiscard]] std::error_code validate(const Config& config, std::string& problem);
+[[nodiscard]] MUSTER_API std::error_code validate(const Config& config, std::string& problem);
 
 /// Counters since the start.
 struct Stats {
@@ -145,7 +146,7 @@ struct Stats {
 /// A driver makes a `Session` per socket, feeds it what the socket yields, and calls `advance` when
 /// `next_deadline` has come.
 /// @threads one loop per endpoint
-class Endpoint {
+class MUSTER_API Endpoint {
  public:
   /// @param config   valid
   /// @param service  answers requests (server); a client's sessions name their own

@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 #include <muster/message.hpp>
 #include <muster/wire/mask.hpp>
 
@@ -42,23 +43,24 @@ inline constexpr std::size_t max_control_payload = 125;
 /// @param key    for a client's frame; the payload must be masked with it from offset 0
 /// @return       the header's size: 2, 4 or 10 bytes, and 4 more with a mask
 /// @source       RFC 6455 section 5.2
-std::size_t write_frame_header(std::byte* out, Opcode opcode, bool fin, std::uint64_t payload_size,
-                               std::optional<MaskKey> key = std::nullopt) noexcept;
+MUSTER_API std::size_t write_frame_header(std::byte* out, Opcode opcode, bool fin,
+                                          std::uint64_t payload_size,
+                                          std::optional<MaskKey> key = std::nullopt) noexcept;
 
 /// Writes a whole Ping, Pong or Close.
 /// @param out      room for `max_frame_header` + `max_control_payload` bytes
 /// @param payload  at most `max_control_payload` bytes; what exceeds that is left out
 /// @return         the frame's size
-std::size_t write_control_frame(std::byte* out, Opcode opcode, byte_view payload,
-                                std::optional<MaskKey> key = std::nullopt) noexcept;
+MUSTER_API std::size_t write_control_frame(std::byte* out, Opcode opcode, byte_view payload,
+                                           std::optional<MaskKey> key = std::nullopt) noexcept;
 
 /// Writes a whole Close.
 /// @param out    room for `max_frame_header` + `max_control_payload` bytes
 /// @param code   0: an empty Close, without text
 /// @param text   at most 123 bytes of UTF-8; longer text is cut at a character
 /// @return       the frame's size
-std::size_t write_close_frame(std::byte* out, std::uint16_t code, std::string_view text,
-                              std::optional<MaskKey> key = std::nullopt) noexcept;
+MUSTER_API std::size_t write_close_frame(std::byte* out, std::uint16_t code, std::string_view text,
+                                         std::optional<MaskKey> key = std::nullopt) noexcept;
 
 /// What a decoder accepts. Many decoders share one.
 struct Limits {
@@ -92,7 +94,7 @@ struct DecodeEvent {
 ///
 /// Call `next` until it says `none`: memory behind a payload is given back by the call after it.
 /// @threads distinct objects: safe; shared objects: unsafe
-class FrameDecoder {
+class MUSTER_API FrameDecoder {
  public:
   /// @param limits  kept by reference
   FrameDecoder(Role role, const Limits& limits) noexcept;

@@ -4,6 +4,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 #include <muster/result.hpp>
 #include <muster/websocket/http_head.hpp>
@@ -46,7 +47,7 @@ struct UpgradeCheck {
 };
 
 /// Whether the request wants to become a WebSocket at all: its Upgrade field names one.
-[[nodiscard]] bool asks_for_websocket(const RequestHead& head) noexcept;
+[[nodiscard]] MUSTER_API bool asks_for_websocket(const RequestHead& head) noexcept;
 
 /// Checks a client's request and computes the answer to its key.
 ///
@@ -57,7 +58,8 @@ struct UpgradeCheck {
 /// @error errc::bad_handshake        400: another field is missing or wrong, or the request has a
 /// body
 /// @source RFC 6455 sections 4.2.1, 4.2.2 and 4.4
-[[nodiscard]] UpgradeCheck check_upgrade(const RequestHead& head, UpgradeOffer& out) noexcept;
+[[nodiscard]] MUSTER_API UpgradeCheck check_upgrade(const RequestHead& head,
+                                                    UpgradeOffer& out) noexcept;
 
 /// Room that `write_upgrade_response` needs.
 [[nodiscard]] constexpr std::size_t upgrade_response_size(std::string_view subprotocol) noexcept {
@@ -68,8 +70,8 @@ struct UpgradeCheck {
 /// @param out          at least `upgrade_response_size(subprotocol)` bytes
 /// @param subprotocol  one of those offered, or empty for none
 /// @return             the response's size; 0 if it has no room, or the subprotocol is no token
-std::size_t write_upgrade_response(mutable_byte_view out, const AcceptValue& accept,
-                                   std::string_view subprotocol = {}) noexcept;
+MUSTER_API std::size_t write_upgrade_response(mutable_byte_view out, const AcceptValue& accept,
+                                              std::string_view subprotocol = {}) noexcept;
 
 /// What a client asks for.
 struct ClientHandshake {
@@ -82,7 +84,8 @@ struct ClientHandshake {
 
 /// Writes 16 random bytes as a key.
 /// @param random  new for each connection, and not to be guessed (RFC 6455 section 4.1)
-[[nodiscard]] HandshakeKey make_handshake_key(std::span<const std::byte, 16> random) noexcept;
+[[nodiscard]] MUSTER_API HandshakeKey
+make_handshake_key(std::span<const std::byte, 16> random) noexcept;
 
 /// The client's request.
 /// @error errc::bad_value    a part that would break the request: control characters, a target that
@@ -90,8 +93,8 @@ struct ClientHandshake {
 ///                           not begin with '/', a subprotocol that is no token or is named twice,
 ///                           a header of the handshake among the others
 /// @source RFC 6455 section 4.1
-[[nodiscard]] result<std::string> make_upgrade_request(const ClientHandshake& handshake,
-                                                       const HandshakeKey& key);
+[[nodiscard]] MUSTER_API result<std::string> make_upgrade_request(const ClientHandshake& handshake,
+                                                                  const HandshakeKey& key);
 
 /// Checks the server's answer.
 /// @param offered   the subprotocols of the request
@@ -100,7 +103,7 @@ struct ClientHandshake {
 /// @error errc::bad_handshake    the answer does not belong to the key, or accepts what was not
 /// offered
 /// @source RFC 6455 section 4.1
-[[nodiscard]] result<std::string_view> check_upgrade_response(
+[[nodiscard]] MUSTER_API result<std::string_view> check_upgrade_response(
     const ResponseHead& head, const HandshakeKey& key,
     std::span<const std::string_view> offered = {}) noexcept;
 

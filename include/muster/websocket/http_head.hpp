@@ -6,6 +6,7 @@
 #include <muster/ascii.hpp>
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 #include <muster/request.hpp>
 #include <muster/result.hpp>
 
@@ -29,7 +30,7 @@ inline constexpr std::size_t default_max_header_fields = 100;
 inline constexpr std::size_t default_max_head = 8 * 1024;
 
 /// The header fields of a head, in the order of their lines.
-class HeaderFields {
+class MUSTER_API HeaderFields {
  public:
   [[nodiscard]] std::span<const HeaderField> all() const noexcept {
     return std::span{fields_}.first(size_);
@@ -115,24 +116,24 @@ struct HeadResult {
 /// @error  errc::bad_value    not HTTP/1: 505; a transfer coding: 501
 /// @error  errc::too_large    the head (or its number of fields) is above the limit: 431
 /// @source RFC 9112 sections 2 to 6; RFC 9110 section 5
-[[nodiscard]] HeadResult parse_request_head(
-    byte_view input, std::size_t& scanned, RequestHead& out,
-    std::size_t max_bytes = default_max_head,
-    std::size_t max_fields = default_max_header_fields) noexcept;
+[[nodiscard]] MUSTER_API HeadResult
+parse_request_head(byte_view input, std::size_t& scanned, RequestHead& out,
+                   std::size_t max_bytes = default_max_head,
+                   std::size_t max_fields = default_max_header_fields) noexcept;
 
 /// The same for a response. Transfer codings are let through: the body of a response that is not a
 /// successful upgrade is not read.
-[[nodiscard]] HeadResult parse_response_head(
-    byte_view input, std::size_t& scanned, ResponseHead& out,
-    std::size_t max_bytes = default_max_head,
-    std::size_t max_fields = default_max_header_fields) noexcept;
+[[nodiscard]] MUSTER_API HeadResult
+parse_response_head(byte_view input, std::size_t& scanned, ResponseHead& out,
+                    std::size_t max_bytes = default_max_head,
+                    std::size_t max_fields = default_max_header_fields) noexcept;
 
 /// Whether it is what HTTP calls a token: not empty, no blanks, no separators.
 /// @source RFC 9110 section 5.6.2
-[[nodiscard]] bool is_token(std::string_view text) noexcept;
+[[nodiscard]] MUSTER_API bool is_token(std::string_view text) noexcept;
 
 /// Whether it can be a field's value: no control characters but tabs, no blank at either end.
 /// @source RFC 9110 section 5.5
-[[nodiscard]] bool is_field_value(std::string_view text) noexcept;
+[[nodiscard]] MUSTER_API bool is_field_value(std::string_view text) noexcept;
 
 }  // namespace muster::websocket

@@ -4,6 +4,7 @@
 
 #include <muster/address.hpp>
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 #include <muster/websocket/http_head.hpp>
 
 #include <cstddef>
@@ -41,6 +42,6 @@ struct ProxyHeader {
 /// @error  errc::bad_value    a protocol, command or address that is none, or not one of streams
 /// @error  errc::too_large    longer than the limits above
 /// @source HAProxy, "The PROXY protocol, Versions 1 & 2", sections 2.1 and 2.2
-[[nodiscard]] HeadResult parse_proxy_header(byte_view input, ProxyHeader& out) noexcept;
+[[nodiscard]] MUSTER_API HeadResult parse_proxy_header(byte_view input, ProxyHeader& out) noexcept;
 
 }  // namespace muster::websocket

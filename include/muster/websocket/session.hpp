@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/connection.hpp>
+#include <muster/export.hpp>
 #include <muster/websocket/endpoint.hpp>
 #include <muster/websocket/frame_codec.hpp>
 #include <muster/websocket/handshake.hpp>
@@ -27,7 +28,7 @@ namespace muster::websocket {
 /// after, `release`. If its sessions move between loops, it implements `reserve`, `carry` and
 /// `give_up`, and feeds a session nothing while `is_moving()`.
 /// @threads one loop per session
-class Session : public Connection {
+class MUSTER_API Session : public Connection {
  public:
   /// Begins to wait for a request. Bytes may follow at once.
   void start(time_point now);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstdint>
 
@@ -12,7 +13,7 @@ namespace muster::websocket {
 ///
 /// What it refuses is the same: over-long forms, surrogates, values above U+10FFFF, stray bytes.
 /// @source RFC 3629 section 4; RFC 6455 section 8.1
-class Utf8Validator {
+class MUSTER_API Utf8Validator {
  public:
   /// Takes the next bytes. After the first `false` the text is invalid whatever follows, and the
   /// validator must be reset before it is used again.

@@ -5,6 +5,7 @@
 
 #include <muster/bytes.hpp>
 #include <muster/error.hpp>
+#include <muster/export.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -19,7 +20,7 @@ namespace muster::wire {
 enum class JsonKind : std::uint8_t { none, null, boolean, number, string, array, object };
 
 /// A member of an object. Both views are into the scanned text.
-struct JsonMember {
+struct MUSTER_API JsonMember {
   std::string_view name;  ///< between its quotes, with the escapes as they are
   byte_view value;        ///< without the white space around it
   JsonKind kind = JsonKind::none;
@@ -48,7 +49,7 @@ struct JsonElement {
 /// Never throws, allocates, recurses, or reads beyond the end.
 /// @threads       distinct objects: safe; shared objects: unsafe
 /// @source        RFC 8259
-class JsonScanner {
+class MUSTER_API JsonScanner {
  public:
   /// The most that `max_depth` may be.
   static constexpr std::size_t depth_limit = 512;
@@ -103,6 +104,6 @@ class JsonScanner {
 };
 
 /// Whether the bytes are one JSON text; parameters and errors as for `JsonScanner`.
-[[nodiscard]] std::error_code check_json(byte_view text, std::size_t max_depth) noexcept;
+[[nodiscard]] MUSTER_API std::error_code check_json(byte_view text, std::size_t max_depth) noexcept;
 
 }  // namespace muster::wire

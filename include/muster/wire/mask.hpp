@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muster/bytes.hpp>
+#include <muster/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +17,12 @@ using MaskKey = std::uint32_t;
 /// Masks or unmasks in place; the two are the same.
 /// @param offset  where in the frame's payload `bytes` starts
 /// @source        RFC 6455 section 5.3
-void apply_mask(mutable_byte_view bytes, MaskKey key, std::size_t offset = 0) noexcept;
+MUSTER_API void apply_mask(mutable_byte_view bytes, MaskKey key, std::size_t offset = 0) noexcept;
 
 /// Copies while masking or unmasking.
 /// @param out     room for `bytes.size()` bytes, not overlapping them
 /// @param offset  where in the frame's payload `bytes` starts
-void copy_masked(std::byte* out, byte_view bytes, MaskKey key, std::size_t offset = 0) noexcept;
+MUSTER_API void copy_masked(std::byte* out, byte_view bytes, MaskKey key,
+                            std::size_t offset = 0) noexcept;
 
 }  // namespace muster::wire
