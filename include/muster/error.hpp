@@ -67,5 +67,7 @@ enum class errc {
 
 }  // namespace muster
 
+/// @cond
 template <>
 struct std::is_error_code_enum<muster::errc> : std::true_type {};
+/// @endcond
