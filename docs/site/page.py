@@ -3,7 +3,8 @@
 """Makes of a document for a git forge one for Doxygen: a filter, which prints it.
 
 Doxygen 1.9.4 knows no links to a heading of another page. So each heading gets a label, and each link
-to a page or a heading refers to one. A link to a file that is no page keeps its text only.
+to a page or a heading refers to one. A link to a file that is no page keeps its text only. Code that has
+a quote in it, and emphasis that begins with code, are written as Doxygen understands them.
 
     page.py FILE
 """
@@ -51,7 +52,7 @@ def convert(document):
             return match.group(0)
         path, _, anchor = target.partition("#")
         page = (document.parent / path).resolve() if path else document
-        return f"[{text}](@ref {label(page, anchor)})" if is_page(page) else text
+        return f"[{text.replace('`', '')}](@ref {label(page, anchor)})" if is_page(page) else text
 
     prose = []
 
@@ -59,7 +60,14 @@ def convert(document):
         text = re.sub(r"^<!--.*-->\n?", "", "\n".join(prose), flags=re.M)
         text = re.sub(r"^(#{1,6}) +(.*?) *$", heading, text, flags=re.M)
         prose.clear()
+        text = re.sub(r"(?<!`)``(?!`)", "", text)  # no code at all
+        text = re.sub(r"`[^`]+`|\*\*((?:[^*`]|`[^`]+`)+)\*\*", emphasis, text)
         return re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)", link, text)  # a text may go on in the next line
+
+    def emphasis(match):
+        if match.group(1) is None:  # code, which Doxygen would end at a quote
+            return f"`{match.group(0)}`" if "'" in match.group(0) else match.group(0)
+        return f"<b>{match.group(1)}</b>"  # which may begin with code
 
     for line in document.read_text(encoding="utf-8").split("\n"):
         if fence:

@@ -3,7 +3,8 @@
 """Checks that what the documents link to is there, headings too, and what sources say of documents.
 
 In documents: relative links and pictures, with the heading behind '#' as a git forge names it. In sources:
-`docs/NAME.md`, and a heading that is quoted behind it: docs/protocol/relay.md, "Error texts".
+`docs/NAME.md`, and a heading that is quoted behind it: docs/protocol/relay.md, "Error texts". Each page of
+docs/ can be reached from README.md.
 
     links.py ROOT [--self-test]
 """
@@ -46,8 +47,10 @@ def documents_of(root):
 def check(root):
     problems = []
     count = 0
+    links = {}  # of each document
     for document in documents_of(root):
         name = document.relative_to(root)
+        links[document] = set()
         text = re.sub(r"`[^`\n]*`", "``", without_code(document.read_text(encoding="utf-8")))
         for found in LINK.findall(text):
             link = next(part for part in found if part)
@@ -62,6 +65,14 @@ def check(root):
                 problems.append(f"{name}: {link} leads out of the repository")
             elif anchor and target.suffix == ".md" and anchor not in headings_of(target):
                 problems.append(f"{name}: {link}: there is no such heading")
+            links[document].add(target)
+    reached, next_ones = set(), {root / "README.md"}
+    while next_ones:
+        reached |= next_ones
+        next_ones = set().union(*(links.get(document, set()) for document in next_ones)) - reached
+    for document in links.keys() - reached:
+        if root / "docs" in document.parents:
+            problems.append(f"{document.relative_to(root)}: no page leads here from README.md")
     for folder in SOURCES:
         for source in sorted(root.glob(f"{folder}/**/*")):
             if source.suffix not in (".hpp", ".cpp", ".h", ".py", ".cmake", ".html", ".service") or not source.is_file():
@@ -92,7 +103,8 @@ def self_test():
         (True, "docs/a.md", "[`b`](c.md)"),
         (True, "docs/a.md", "<img src=\"b.svg\">"),
         (True, "docs/a.md", "[b](b.md#in-a-block)"),
-        (True, "README.md", "[b](b.md)"),
+        (True, "README.md", "[b](b.md) [b](docs/b.md)"),
+        (True, "README.md", "nothing"),
         (True, "include/a.hpp", "/// see docs/c.md"),
         (True, "include/a.hpp", "/// @source docs/b.md, \"No such\""),
         (False, "docs/a.md", "[b](b.md) [c](b.md#what-is-it) [d](b.md#what-is-it-1) [e](../docs/b.md#a-b) <https://c.de/f.md>"),
@@ -110,6 +122,8 @@ def self_test():
                 encoding="utf-8")
             path = root / name
             path.parent.mkdir(exist_ok=True)
+            (root / "README.md").write_text("[a](docs/a.md) [b](docs/b.md)\n", encoding="utf-8")
+            (root / "docs/a.md").write_text("# A\n", encoding="utf-8")
             path.write_text(text + "\n", encoding="utf-8")
             found = check(root)[1]
             if bool(found) != expected:
