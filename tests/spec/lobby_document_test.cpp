@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The tables of docs/protocol/lobby.md against the code, so that the page cannot fall behind.
+#include "../../lib/lobby/client_frame.hpp"
 #include "../../lib/lobby/gateway_close.hpp"
 
 #include "support/catch.hpp"
@@ -57,6 +58,30 @@ TEST_CASE("lobby document: the errors of URLs are the code's", "[lobby][document
   std::sort(documented.begin(), documented.end());
   std::sort(known.begin(), known.end());
   CHECK(documented == known);
+}
+
+TEST_CASE("lobby document: a client's messages are what the code writes", "[lobby][document]") {
+  namespace lobby = muster::lobby;
+  lobby::Config config;
+  config.client_name = "N";
+  config.client_version = "V";
+  const std::vector<std::string> messages{lobby::lobby_authenticate(lobby::Token{"TOKEN"}),
+                                          std::string{lobby::lobby_pong},
+                                          lobby::gateway_authenticate("M"),
+                                          lobby::gateway_hello("M", config),
+                                          lobby::turn_action("M", "R", {"A", "{...}"}),
+                                          lobby::gateway_pong("M")};
+  for (std::string message : messages) {
+    // The page writes a capital name where a text goes.
+    for (const std::string name : {"TOKEN", "M", "N", "V", "A"}) {
+      const std::string quoted = "\"" + name + "\"";
+      for (auto at = message.find(quoted); at != std::string::npos; at = message.find(quoted)) {
+        message.replace(at, quoted.size(), name);
+      }
+    }
+    CAPTURE(message);
+    CHECK(document().text().find("`" + message + "`") != std::string::npos);
+  }
 }
 
 TEST_CASE("lobby document: outcomes and stop reasons are the code's", "[lobby][document]") {

@@ -224,6 +224,12 @@ TEST_CASE("relay document: its worked examples are what the code writes", "[rela
   }
 }
 
+TEST_CASE("relay document: its response is what the code writes", "[relay][document]") {
+  CHECK(test::to_hex(relay::encode_handshake_response({1, 0, 0x0123456789ABCDEF})) ==
+        "06000100000123456789abcdef");
+  CHECK(document().text().find("is `06 0001 0000 0123456789ABCDEF`") != std::string::npos);
+}
+
 TEST_CASE("relay document: its lists of games are what the code reads", "[relay][document]") {
   std::vector<std::string> lists;
   std::istringstream lines{document().text()};

@@ -4,10 +4,12 @@
 #include <muster/shard/id.hpp>
 #include <muster/shard/registry.hpp>
 #include <muster/shard/service.hpp>
+#include <muster/shard/snapshot_frame.hpp>
 #include <muster/shard/v2_message.hpp>
 
 #include "support/catch.hpp"
 #include "support/document.hpp"
+#include "support/vectors.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -86,6 +88,49 @@ TEST_CASE("shard document: its messages of version 2 are the code's", "[shard][d
     CAPTURE(row.at(0));
     CHECK(std::stoul(row.at(1)) == static_cast<unsigned>(nacks.at(row.at(0))));
   }
+}
+
+TEST_CASE("shard document: its examples are what the code writes and reads", "[shard][document]") {
+  using muster::as_bytes;
+  std::map<std::string, std::string> written;
+  const auto add = [&written](const std::string& name, const auto& message) {
+    std::vector<std::byte> bytes;
+    v2::encode(message, bytes);
+    CAPTURE(name);
+    if (std::to_integer<unsigned>(bytes.at(0)) < 0x80) {
+      CHECK(v2::decode_server_message(bytes));
+    } else {
+      CHECK(v2::decode_client_message(bytes));
+    }
+    written.emplace(name, test::to_hex(bytes));
+  };
+  add("full", v2::Full{300, as_bytes("{}")});
+  add("delta", v2::Delta{301, 300, as_bytes("[1]")});
+  add("unchanged", v2::Unchanged{302, 301});
+  add("event", v2::Event{7, as_bytes("\"go\"")});
+  add("hello", v2::Hello{300, 20'000, Format::json, "ann", 65'536, 120});
+  add("nack", v2::Nack{9, v2::NackCode::queue_full});
+  add("bye", v2::Bye{1001, "draining"});
+  add("clock reply", v2::ClockReply{5, 1'000'000, 300});
+  add("input ack", v2::InputAck{300, 9, -3});
+  add("input", v2::Input{9, 299, 302, as_bytes("{\"x\":1}")});
+  add("snapshot ack", v2::SnapshotAck{300});
+  add("clock query", v2::ClockQuery{5});
+  add("interest", v2::Interest{as_bytes("near")});
+  const auto rows = document().table("| Example |");
+  CHECK(rows.size() == written.size());
+  for (const Row& row : rows) {
+    CAPTURE(row.at(0));
+    std::string hex = without_backticks(row.at(2));
+    std::erase(hex, ' ');
+    CHECK(hex == written.at(row.at(0)));
+  }
+
+  std::vector<std::byte> first;
+  encode(SnapshotFrame{1, as_bytes("42")}, first);
+  CHECK(test::to_hex(first) == "00000000000000013432");
+  CHECK(document().text().find("Tick 1 with the snapshot `42` is\n`0000000000000001 3432`") !=
+        std::string::npos);
 }
 
 TEST_CASE("shard document: its defaults are the code's", "[shard][document]") {
