@@ -13,7 +13,7 @@
 
 namespace muster {
 
-/// An IP address and a port. IPv4 is kept in its mapped form (RFC 4291), so that both
+/// An IP address and a port. IPv4 is kept in its mapped form (::ffff:a.b.c.d), so that both
 /// families compare and hash alike. A peer without a network address (in memory) is all zero.
 struct MUSTER_API Address {
   std::array<std::uint8_t, 16> ip{};  ///< network byte order
