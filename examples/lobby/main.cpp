@@ -90,9 +90,13 @@ int run(const Options& options) {
         [&] { asio::post(context, [&] { server->drain([&context] { context.stop(); }); }); });
   }
   if (const std::string problem = server->start(); !problem.empty()) return fail(problem);
+  // From before anybody is told that it is there.
+  asio::signal_set signals{context, SIGTERM, SIGINT};
+#ifdef SIGHUP
+  asio::signal_set hangup{context, SIGHUP};
+#endif
   introduce(options, *server);
 
-  asio::signal_set signals{context, SIGTERM, SIGINT};
   signals.async_wait([&](const std::error_code& error, int) {
     if (error) return;
     server->drain([&context] { context.stop(); });
@@ -101,7 +105,6 @@ int run(const Options& options) {
     });
   });
 #ifdef SIGHUP
-  asio::signal_set hangup{context, SIGHUP};
   reload_on_signal(hangup, *server);
 #endif
   context.run();

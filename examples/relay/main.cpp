@@ -77,16 +77,18 @@ int serve(Fleet& fleet, Shared& shared) {
     std::cerr << "muster-relay: " << problem << std::endl;
     return 2;
   }
+  // The loops have threads of their own; this one waits for signals, from before anybody is told
+  // that it is there.
+  asio::io_context context{1};
+  asio::signal_set signals{context, SIGTERM, SIGINT};
+  asio::signal_set hangup{context, SIGHUP};
   const Server& first = *servers.front();
   std::cout << "muster-relay listens on " << first.url() << "\npage: " << first.page_url()
             << std::endl;
   shared.log()(LogLevel::info, "started",
                LogFields{}.text("url", first.url()).count("loops", servers.size()));
 
-  // The loops have threads of their own; this one waits for signals.
-  asio::io_context context{1};
   std::thread drainer;
-  asio::signal_set signals{context, SIGTERM, SIGINT};
   signals.async_wait([&](const std::error_code& error, int) {
     if (error) return;
     shared.log()(LogLevel::info, "draining");
@@ -100,7 +102,6 @@ int serve(Fleet& fleet, Shared& shared) {
       if (!again) std::quick_exit(1);
     });
   });
-  asio::signal_set hangup{context, SIGHUP};
   reload_on_signal(hangup, shared);
   asio::steady_timer timer{context};
   watch_records(timer, shared);

@@ -85,12 +85,14 @@ int run(const Options& options) {
     std::cerr << "muster-shard: " << problem << std::endl;
     return 2;
   }
+
+  // The loops have threads of their own; this one waits for signals, from before anybody is told
+  // that it is there.
+  asio::io_context context{1};
+  asio::signal_set signals{context, SIGTERM, SIGINT};
   introduce(options, *servers.front());
 
-  // The loops have threads of their own; this one waits for signals.
-  asio::io_context context{1};
   std::thread drainer;
-  asio::signal_set signals{context, SIGTERM, SIGINT};
   signals.async_wait([&](const std::error_code& error, int) {
     if (error) return;
     drainer = std::thread{[&] {
