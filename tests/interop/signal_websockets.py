@@ -21,10 +21,10 @@ except ImportError:
 OPEN = {"SIGNAL_FISH__SECURITY__REQUIRE_WEBSOCKET_AUTH": "false"}
 
 
-def relay(program, backend, **variables):
+def relay(program, backend, *options, **variables):
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith("SIGNAL_FISH_")}
-    return Relay(program, "--backend", backend, env=dict(environment, **OPEN, **variables))
+    return Relay(program, "--backend", backend, *options, env=dict(environment, **OPEN, **variables))
 
 
 class Client:
