@@ -54,7 +54,7 @@ read -r shard_line <&4 || { echo "demo: the shard did not start" >&2; exit 1; }
 relay_page=${relay_line##* }/
 shard_page=${shard_line##* }/
 relay_address=ws://${relay_page#http://}ws
-shard_address=ws://${shard_page#http://}?shard=arena
+shard_address="ws://${shard_page#http://}?shard=arena"
 
 echo "relay: $relay_page"
 echo "       Open it in two browser tabs: they meet in a room, and each sees the other's cursor."
