@@ -546,7 +546,7 @@ void HostedRoom::advance(time_point now) {
   if (!is_over_) look_for_progress();
   if (needs_state_ && !is_over_) {
     needs_state_ = false;
-    if (remote_ == nullptr && !waiting().empty()) {
+    if (remote_ == nullptr && !waiting().empty() && !authority_->on_state_wanted(now)) {
       const std::vector<std::byte> state = authority_->full_state();
       update(FromHost::full_update, state);
     }

@@ -19,6 +19,14 @@ std::error_code HostedRoom::delta(byte_view changes) {
   return {};
 }
 
+std::error_code HostedRoom::full_update(byte_view state) {
+  if (is_over_) return make_error_code(errc::closed);
+  if (state.size() >= context_.max_host_message) return make_error_code(errc::too_large);
+  update(FromHost::full_update, state);
+  schedule();
+  return {};
+}
+
 std::error_code HostedRoom::reset(byte_view state) {
   if (is_over_) return make_error_code(errc::closed);
   if (state.size() >= context_.max_host_message) return make_error_code(errc::too_large);

@@ -52,6 +52,10 @@ struct Game final : relay::Authority {
     const byte_view bytes = as_bytes(state);
     return {bytes.begin(), bytes.end()};
   }
+  bool on_state_wanted(time_point) override {
+    wishes += static_cast<int>(is_elsewhere);
+    return is_elsewhere;
+  }
   void on_timer(std::uint16_t id, time_point now) override {
     heard.push_back("timer " + std::to_string(id));
     if (when_timer) when_timer(id, now);
@@ -65,6 +69,8 @@ struct Game final : relay::Authority {
   Messages heard;
   std::string state = "S";
   int states = 0;
+  int wishes = 0;
+  bool is_elsewhere = false;  // the state is
   std::function<std::string()> when_admit;
   std::function<void(const PlayerInfo&, time_point)> when_rpc;
   std::function<void(std::uint16_t, time_point)> when_timer;
@@ -122,6 +128,32 @@ TEST_CASE("relay authority: the state is asked for once for all who came in one 
   CHECK(world.game.states == 1);
   for (const Peer* const peer : peers) CHECK(peer->messages.back() == state_s);
   world.room->terminate();
+  world.finish();
+}
+
+TEST_CASE("relay authority: one that has the state elsewhere gives it later",
+          "[relay][authority]") {
+  GameWorld world;
+  world.game.is_elsewhere = true;
+  Peer& one = world.join("R");
+  CHECK(without_tokens(one.take()) == Messages{"0600010007"});
+  CHECK(world.game.wishes == 1);
+  CHECK_FALSE(world.room->delta(as_bytes("d")));  // it is part of the state that is to come
+  world.run();
+  CHECK(one.take().empty());
+  CHECK_FALSE(world.room->full_update(as_bytes("S")));
+  world.run();
+  CHECK(one.take() == Messages{state_s});
+  CHECK_FALSE(world.room->delta(as_bytes("e")));
+  CHECK_FALSE(world.room->full_update(as_bytes("S")));  // nobody waits for it
+  world.run();
+  CHECK(one.take() == Messages{"0265"});
+  CHECK(world.game.states == 0);
+  CHECK(world.game.wishes == 1);
+  const std::vector<std::byte> large(RelayWorld::default_config().max_host_message);
+  CHECK(world.room->full_update(large) == errc::too_large);
+  world.room->terminate();
+  CHECK(world.room->full_update(as_bytes("S")) == errc::closed);
   world.finish();
 }
 

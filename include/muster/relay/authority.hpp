@@ -83,6 +83,14 @@ class MUSTER_API Authority {
   /// the room needs it; uses no verb.
   [[nodiscard]] virtual std::vector<std::byte> full_state() = 0;
 
+  /// Asked in front of `full_state`, by an authority that has the state elsewhere (another thread,
+  /// another language). Uses no verb.
+  /// @return   true: `HostedRoom::full_update` follows later, and `full_state` is not called
+  virtual bool on_state_wanted(time_point now) {
+    (void)now;
+    return false;
+  }
+
   /// A timer is due; it is not set any more.
   virtual void on_timer(std::uint16_t id, time_point now) { (void)id, (void)now; }
 };

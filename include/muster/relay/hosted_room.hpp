@@ -127,6 +127,10 @@ class MUSTER_API HostedRoom {
   /// @error errc::closed      the room is over
   std::error_code delta(byte_view changes);
 
+  /// Gives the state to those who wait for it and to nobody else, all deltas so far included.
+  /// @error errc::too_large, errc::closed
+  std::error_code full_update(byte_view state);
+
   /// Gives everybody a new state.
   /// @error errc::too_large, errc::closed
   std::error_code reset(byte_view state);
