@@ -6,6 +6,11 @@ set(muster_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
 get_property(muster_components GLOBAL PROPERTY MUSTER_COMPONENTS)
 
 list(TRANSFORM muster_components PREPEND muster_ OUTPUT_VARIABLE component_targets)
+set(muster_c_component)
+if(MUSTER_BUILD_C)
+  set(muster_c_component c)
+  list(APPEND component_targets muster_c)
+endif()
 install(TARGETS ${component_targets} muster
   EXPORT musterTargets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}

@@ -3,6 +3,7 @@
 # Uses muster from outside its tree, as users do: run.sh ROUTE SOURCE_DIR BUILD_DIR CXX
 #   find_package      installs BUILD_DIR into a temporary prefix and finds it there
 #   core_only         the same, two components, with every dependency hidden
+#   c                 the same, from a project in C
 #   pkg_config        the same, compiled by hand with what pkg-config says
 #   add_subdirectory  builds SOURCE_DIR inside another project
 #   no_exceptions     builds the cores with -fno-exceptions
@@ -35,7 +36,7 @@ install_to_prefix() {
 }
 
 case $route in
-  find_package | core_only)
+  find_package | core_only | c)
     install_to_prefix
     configure "$source/tests/install/$route" -DCMAKE_PREFIX_PATH="$work/prefix"
     "$cmake" --build "$work/build"

@@ -23,6 +23,7 @@ INWARD = {
     "shard": {"core", "msgpack"},
     "lobby": {"core"},
     "soe": {"core"},
+    "c": {"core", "websocket", "relay", "soe"},
     "asio": {"core", "websocket", "msgpack", "relay", "signal", "shard", "lobby", "soe"},
 }
 # Directories below include/muster and lib that belong to the component core.
@@ -42,6 +43,9 @@ SOURCE_MAY_INCLUDE = {
     "lib/soe/crc32.cpp": ("libdeflate.h",),
     "lib/soe/deflate.cpp": ("libdeflate.h",),
 }
+
+# What C headers may include: the C interface is for programs in other languages.
+C_HEADERS = ("stddef.h", "stdint.h")
 
 # Standard headers that a core has no use for.
 FORBIDDEN_STANDARD = {
@@ -110,6 +114,8 @@ def check_file(root, path):
         kind, name = match.groups()
         at = match.start(1)
         if name.startswith("muster/"):
+            if is_header and component == "c" and not name.endswith(".h"):
+                yield problem(at, f"{name} is not C")
             other = component_of(name.split("/")[1:])
             if other != component and other not in INWARD[component] and not umbrella:
                 yield problem(at, f"{component} must not include {name}: includes point inward only")
@@ -125,6 +131,10 @@ def check_file(root, path):
                 yield problem(at, f"<{name}>: only lib/websocket/handshake.cpp uses WebSocket++")
             if is_header and not is_standard(name) and not name.startswith("asio"):
                 yield problem(at, f"<{name}> must not be in a public header")
+            continue
+        if is_header and component == "c":
+            if name not in C_HEADERS:
+                yield problem(at, f"<{name}>: a header in C includes nothing else than {C_HEADERS}")
             continue
         if is_standard(name):
             if name in FORBIDDEN_STANDARD:
@@ -200,6 +210,11 @@ def self_test():
         ("lib/a.cpp", "int n = snprintf(b, 4, f);"),
         ("lib/a.cpp", "std::lock_guard<M> lock(m);"),
         ("lib/a.cpp", "int fd = ::socket(1, 2, 3);"),
+        ("include/muster/c/a.h", "#include <vector>"),
+        ("include/muster/c/a.h", "#include <stdio.h>"),
+        ("include/muster/c/a.h", "#include <muster/time.hpp>"),
+        ("lib/c/a.cpp", "#include <muster/asio/loop.hpp>"),
+        ("lib/asio/a.cpp", "#include <muster/c/soe.h>"),
         ("lib/novel/a.cpp", "int x;"),
         ("include/muster/a.hpp", "#include \"b.hpp\""),
     ]
@@ -211,6 +226,8 @@ def self_test():
         ("lib/websocket/handshake.cpp", "#include <websocketpp/processors/hybi13.hpp>"),
         ("lib/relay/game_config.cpp", "#include <nlohmann/json.hpp>\n#include <muster/frame.hpp>"),
         ("lib/soe/crc32.cpp", "#include <libdeflate.h>"),
+        ("include/muster/c/a.h", "#include <stdint.h>\n#include <muster/c/abi.h>"),
+        ("lib/c/a.cpp", "#include <muster/relay/service.hpp>\n#include <muster/c/relay.h>"),
         ("include/muster/asio/loop.hpp", "#include <asio/io_context.hpp>\n#include <thread>"),
     ]
     failures = 0
