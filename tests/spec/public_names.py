@@ -76,7 +76,7 @@ INSTEAD = {
 # Names that a protocol or its configuration fixes.
 FIXED = {
     "deliveries_canceled",  # a family of Signal Fish's metrics
-    "manager_deleted",      # a reason in the relay's protocol
+    "manager_deleted", "MUSTER_SOE_REASON_MANAGER_DELETED",  # a reason of SOE's
 }
 
 TOKEN = re.compile(

@@ -17,8 +17,7 @@
 //
 // Rules of the binary interface, for what is built against any version of it:
 //  - Functions, constants and fields are added, never changed or taken away. Fields are added at
-//  the
-//    end of a struct. `muster_address` stays as it is.
+//    the end of a struct. `muster_address` stays as it is.
 //  - A struct that may grow is passed with the size that the caller knows. The library reads and
 //    writes no more than that; what the caller leaves out has its default, and what the library
 //    does not know is zero in what it gives, and has to be zero in what it is given.

@@ -63,8 +63,7 @@ MUSTER_C_API int muster_relay_config_init(muster_relay_config* config, size_t si
 
 /// @param seed           MUSTER_SEED_SIZE bytes; see there
 /// @param now_us         the time, as in all calls
-/// @param relay          the new handle, to be destroyed by muster_relay_destroy; null if there is
-/// none
+/// @param relay          the new handle, for muster_relay_destroy in the end; null if there is none
 /// @param problem        gets a sentence about a field that is wrong; may be null
 /// @param problem_size   bytes of `problem`; what does not fit is cut
 /// @error MUSTER_ERROR_INVALID_CONFIG

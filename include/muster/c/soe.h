@@ -73,8 +73,7 @@ MUSTER_C_API int muster_soe_config_init_own_ends(muster_soe_config* config, size
 
 /// @param seed           MUSTER_SEED_SIZE bytes; see there
 /// @param now_us         the time, as in all calls
-/// @param soe            the new handle, to be destroyed by muster_soe_destroy; null if there is
-/// none
+/// @param soe            the new handle, for muster_soe_destroy in the end; null if there is none
 /// @param problem        gets a sentence about a field that is wrong; may be null
 /// @param problem_size   bytes of `problem`; what does not fit is cut
 /// @error MUSTER_ERROR_INVALID_CONFIG
