@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Checks that what the documents link to is there, headings too, and what sources say of documents.
 
-In documents: relative links and pictures, with the heading behind '#' as a git forge names it. In sources:
+In documents: relative links and pictures, with the heading behind '#' as a git forge names it, and files of
+the repository that they name as code, `lib/frame.cpp` or `muster/frame.hpp`. In sources:
 `docs/NAME.md`, and a heading that is quoted behind it: docs/protocol/relay.md, "Error texts". Each page of
 docs/ can be reached from README.md.
 
@@ -19,6 +20,7 @@ from page import slug  # noqa: E402  (the site makes labels of the same names)
 
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\[[^\]]+\]:\s*(\S+)|<(?:img|a)\s[^>]*?(?:src|href)=\"([^\"]+)\"",
                   re.M)
+FILE = re.compile(r"(?<!`)`((?:include/|lib/|examples/|tests/|cmake/|docs/)[\w./*-]+\.\w+|muster/[\w/*]+\.hpp)`")
 MENTION = re.compile(r"(docs/[\w/.-]+?\.md)(?:,\s+\"([^\"]+)\")?")
 SOURCES = ("include", "lib", "examples", "tests", "cmake")
 
@@ -51,7 +53,12 @@ def check(root):
     for document in documents_of(root):
         name = document.relative_to(root)
         links[document] = set()
-        text = re.sub(r"`[^`\n]*`", "``", without_code(document.read_text(encoding="utf-8")))
+        text = without_code(document.read_text(encoding="utf-8"))
+        for path in FILE.findall(text):
+            count += 1
+            if not any(root.glob(f"include/{path}" if path.startswith("muster/") else path)):
+                problems.append(f"{name}: there is no file {path}")
+        text = re.sub(r"`[^`\n]*`", "``", text)
         for found in LINK.findall(text):
             link = next(part for part in found if part)
             if re.match(r"[a-z][a-z+.-]*:", link):
@@ -105,6 +112,9 @@ def self_test():
         (True, "docs/a.md", "[b](b.md#in-a-block)"),
         (True, "README.md", "[b](b.md) [b](docs/b.md)"),
         (True, "README.md", "nothing"),
+        (True, "docs/a.md", "as in `examples/none.cpp`"),
+        (True, "docs/a.md", "as in `muster/none.hpp`"),
+        (False, "docs/a.md", "as in `docs/b.md`, `docs/*.md`, `tests/none`, `a.cpp`"),
         (True, "include/a.hpp", "/// see docs/c.md"),
         (True, "include/a.hpp", "/// @source docs/b.md, \"No such\""),
         (False, "docs/a.md", "[b](b.md) [c](b.md#what-is-it) [d](b.md#what-is-it-1) [e](../docs/b.md#a-b) <https://c.de/f.md>"),
