@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <string_view>
 
 #include "accept.hpp"
 #include "client.hpp"
@@ -19,6 +20,12 @@
 
 namespace muster_bench {
 namespace {
+
+#ifdef __clang__
+constexpr const char* compiler = "Clang " __clang_version__;
+#else
+constexpr const char* compiler = "GCC " __VERSION__;
+#endif
 
 void print_json(const Options& options, const Client& client, const Result& result) {
   std::printf(
@@ -68,6 +75,10 @@ void print_json(const Options& options, const Client& client, const Result& resu
 }
 
 int run(int argc, char** argv) {
+  if (argc == 2 && std::string_view{argv[1]} == "--compiler") {
+    std::puts(compiler);
+    return 0;
+  }
   const auto options = parse_options(argc, argv);
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

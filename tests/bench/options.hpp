@@ -20,6 +20,7 @@ namespace muster_bench {
 
 inline constexpr const char* usage =
     R"(usage: muster-bench-load SCENARIO --port N [options]
+       muster-bench-load --compiler     tells what it was compiled by
 
   echo     every connection keeps --window messages in flight on /echo
   fan      rooms of --room members, one sender each, --window messages in flight until all members have them

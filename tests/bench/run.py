@@ -425,7 +425,7 @@ def bad_table(cells_of_kind):
 
 def markdown(environment, results, bases):
     lines = [
-        f"{environment['date']}, {environment['cpu']}, Linux {environment['kernel']}, "
+        f"{environment['date']}, {environment['cpu']}, Linux {environment['kernel']}, {environment['compiler']}, "
         f"{environment['runs']} runs of {environment['duration_s']} s, load average before {environment['load'][0]:.1f}"
         + (", **quick: not for publication**" if environment["quick"] else ""),
         "",
@@ -470,8 +470,14 @@ def describe_machine(options):
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
     return {"date": datetime.date.today().isoformat(), "cpu": f"{os.cpu_count()} x {model}",
-            "kernel": platform.release(), "load": os.getloadavg(), "runs": options.runs,
+            "kernel": platform.release(), "compiler": compiler(options.build), "load": os.getloadavg(), "runs": options.runs,
             "duration_s": options.duration, "quick": options.quick, "seed": options.seed}
+
+
+def compiler(build):
+    """The compiler of the load generator, and so of all programs of the build."""
+    return subprocess.run([str(Path(build) / "muster-bench-load"), "--compiler"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
 
 
 def cpu_set(text):

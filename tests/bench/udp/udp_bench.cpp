@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The reliable-UDP benchmark: chooses scenarios and contestants, and prints the tables.
+#include "json.hpp"
 #include "runs.hpp"
 #include "scenario.hpp"
 #include "table.hpp"
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,12 +30,14 @@ calls set. Each figure is the median of some runs, with their range.
   --virtual F           factor of the lengths of runs in virtual time; 1 by default
   --no-control          does not run the first contestant twice
   --markdown            prints Markdown
+  --json FILE           writes the values of every run as well
   --list                lists the scenarios and their rows
 )";
 
 struct Options {
   std::string scenarios = "*";
   std::string only = "*";
+  std::string json_path;
   std::uint64_t runs = 5;
   muster_bench::Settings settings;
   bool control = true;
@@ -65,6 +69,8 @@ bool parse(int count, char** arguments, Options& options) {
       options.scenarios = arguments[++i];
     } else if (name == "--only") {
       options.only = arguments[++i];
+    } else if (name == "--json") {
+      options.json_path = arguments[++i];
     } else if (name == "--runs") {
       options.runs = std::strtoull(arguments[++i], nullptr, 10);
     } else if (name == "--seconds") {
@@ -113,6 +119,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   bool all_good = true;
+  std::string results;
   for (const muster_bench::Scenario& scenario : all_scenarios(options)) {
     if (options.list) {
       std::printf("%s: %s\n", scenario.name.c_str(), scenario.title.c_str());
@@ -122,7 +129,16 @@ int main(int count, char** arguments) {
     const auto rows = muster_bench::run(scenario, options.runs, options.control);
     std::fputs(muster_bench::table(scenario, rows, options.markdown).c_str(), stdout);
     std::fflush(stdout);
+    results += (results.empty() ? "\n" : ",\n") + muster_bench::json(scenario, rows);
     for (const muster_bench::Measured& row : rows) all_good = all_good && row.failure.empty();
+  }
+  if (!options.json_path.empty() && !options.list) {
+    std::ofstream file{options.json_path};
+    file << "{\"scenarios\": [" << results << "\n]}\n";
+    if (!file.flush()) {
+      std::fprintf(stderr, "cannot write %s\n", options.json_path.c_str());
+      return 1;
+    }
   }
   return all_good ? 0 : 1;
 }
