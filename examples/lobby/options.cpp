@@ -69,6 +69,9 @@ void add_general(CLI::App& app, Options& options, Words& words) {
       ->type_name("N")
       ->check(CLI::Range(0, 1000).description(""))
       ->capture_default_str();
+  app.add_option("--cors-origin", options.cors_origin,
+                 "A page elsewhere that may read /metrics, such as https://status.example")
+      ->type_name("ORIGIN");
   app.add_option("--backend", words.backend, "auto, epoll or portable")
       ->type_name("NAME")
       ->capture_default_str();

@@ -25,6 +25,7 @@ struct Options {
   std::size_t open_accounts = 0;  ///< demo bots to make, 0 to 1000
   std::string tokens_file{};      ///< where their tokens go; empty: standard output
   std::string results_file{};     ///< empty: results are kept in memory only
+  std::string cors_origin{};      ///< a page that may read /metrics; empty: none
   std::string game = "poker";
   HoldemConfig holdem{};
   MatchConfig match{};   ///< of tournaments

@@ -140,9 +140,12 @@ void Server::add_pages() {
            })
       .get("/metrics", [this](const Request&, Decision decision, time_point) {
         const std::string text = metrics();
-        decision.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                          .body = as_bytes(text),
-                          .headers = no_store});
+        const std::array headers{no_store.front(),
+                                 HeaderField{"Access-Control-Allow-Origin", options_.cors_origin}};
+        decision.respond(
+            {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+             .body = as_bytes(text),
+             .headers = std::span{headers}.first(options_.cors_origin.empty() ? 1 : 2)});
       });
 }
 

@@ -65,6 +65,9 @@ Invocation parse_options(std::span<const std::string> arguments) {
                  "several: say it again")
       ->type_name("ORIGIN")
       ->allow_extra_args(false);
+  app.add_option("--cors-origin", options.cors_origin,
+                 "A page elsewhere that may read /metrics, such as https://status.example")
+      ->type_name("ORIGIN");
   app.add_option("--trusted-proxy", proxies,
                  "A proxy that says whose connections it passes on, by the PROXY protocol: an\n"
                  "address or a network; nobody else may connect then; several: say it again")

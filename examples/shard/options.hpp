@@ -24,6 +24,7 @@ struct Options {
   std::string accounts_file{};                    ///< empty: nobody has an account
   std::string admin{};                            ///< the account of the administrator; empty: none
   std::vector<std::string> origins{};             ///< pages that may connect; empty: all
+  std::string cors_origin{};                      ///< a page that may read /metrics; empty: none
   std::vector<muster::Subnet> trusted_proxies{};  ///< they write a PROXY header; empty: no proxies
   std::uint32_t loops = 1;                        ///< each with a thread of its own, 1 to 64
   muster::asio::Backend backend = muster::asio::Backend::automatic;

@@ -151,13 +151,19 @@ void Server::add_pages() {
                                .headers = no_store});
            })
       .get("/metrics", [this](const Request&, Decision decision, time_point) {
-        answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
-          const std::string text = prometheus_text(all);
-          asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                         .body = as_bytes(text),
-                         .headers = no_store});
-        });
+        show_metrics(std::move(decision));
       });
+}
+
+void Server::show_metrics(Decision decision) {
+  answer_later(std::move(decision), [this](Decision asked, const Snapshot& all) {
+    const std::string text = prometheus_text(all);
+    const std::array headers{no_store.front(),
+                             HeaderField{"Access-Control-Allow-Origin", options_.cors_origin}};
+    asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                   .body = as_bytes(text),
+                   .headers = std::span{headers}.first(options_.cors_origin.empty() ? 1 : 2)});
+  });
 }
 
 void Server::on_request(const Request& request, Decision decision, time_point now) {

@@ -113,6 +113,7 @@ class Server final : private muster::Service {
   }
 
   void add_pages();
+  void show_metrics(muster::Decision decision);
   void answer_later(muster::Decision decision,
                     std::function<void(muster::Decision, const Snapshot&)> answer);
   [[nodiscard]] std::string make_shards();

@@ -101,6 +101,7 @@ class Server(Process):
         """All samples by name and labels; every line is checked."""
         status, headers, body = self.request("GET", "/metrics")
         assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert "Access-Control-Allow-Origin" not in headers
         text = body.decode()
         assert text.endswith("\n")
         samples, kinds, helps = {}, {}, set()

@@ -69,6 +69,8 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
                                     "https://a.example",
                                     "--origin",
                                     "https://b.example",
+                                    "--cors-origin",
+                                    "https://c.example",
                                     "--trusted-proxy",
                                     "10.0.0.0/8",
                                     "--trusted-proxy",
@@ -87,6 +89,7 @@ TEST_CASE("shard options: each is taken over", "[shard][options]") {
   CHECK(options.accounts_file == "who.txt");
   CHECK(options.admin == "ann");
   CHECK(options.origins == std::vector<std::string>{"https://a.example", "https://b.example"});
+  CHECK(options.cors_origin == "https://c.example");
   CHECK(options.trusted_proxies ==
         std::vector{*muster::Subnet::parse("10.0.0.0/8"), *muster::Subnet::parse("::1")});
   CHECK(options.loops == 4);
