@@ -57,6 +57,23 @@ class Browser:
     def resize(self, width, height):
         self._call("POST", "/window/rect", {"width": width, "height": height})
 
+    def emulate(self, width, height, scheme):
+        """The size of a page, also below the least one of a window, and "light" or "dark"."""
+        self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                       deviceScaleFactor=1, mobile=False)
+        self._devtools("Emulation.setEmulatedMedia",
+                       features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def _devtools(self, command, **parameters):
+        return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def frame(self, selector=None):
+        """Goes on in the frame that a CSS selector finds in the page; without one, in the page."""
+        self._call("POST", "/frame", {"id": None})
+        if selector is not None:
+            found = self._call("POST", "/element", {"using": "css selector", "value": selector})
+            self._call("POST", "/frame", {"id": found})
+
     def run(self, script, *arguments):
         return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
@@ -75,6 +92,12 @@ class Browser:
     def screenshot(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self._call("GET", "/screenshot")))
+
+    def picture(self, path):
+        """A screenshot as small as documentation wants it."""
+        taken = self._devtools("Page.captureScreenshot", format="webp", quality=80)
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(taken["data"]))
 
     def console(self):
         return self._call("POST", "/se/log", {"type": "browser"})
