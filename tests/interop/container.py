@@ -74,7 +74,7 @@ def libraries_of(program):
                                                                text=True).stdout))
     packages = set()
     for name in needed:
-        if name.startswith("ld-linux"):
+        if name.startswith(("ld-linux", "libmuster")):  # the image's own are static
             continue
         owner = ""
         for path in found[name], str(pathlib.Path(found[name]).resolve()):
