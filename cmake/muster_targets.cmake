@@ -40,7 +40,7 @@ endfunction()
 #   [EXCEPTIONS_IN file...])    ... except in these sources
 #
 # Makes the library muster::NAME with its public headers as a file set, and adds it to
-# muster::muster and to the install rules.
+# muster::muster and to the install rules; unless it is not to be built (muster_components.cmake).
 function(muster_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_EXCEPTIONS" ""
     "SOURCES;HEADER_DIRECTORIES;PUBLIC;PRIVATE;EXCEPTIONS_IN")
@@ -50,6 +50,17 @@ function(muster_component name)
   if(NOT DEFINED arg_HEADER_DIRECTORIES)
     set(arg_HEADER_DIRECTORIES ${name})
   endif()
+  if(NOT name IN_LIST muster_known)
+    message(FATAL_ERROR "muster_components.cmake does not know the component ${name}.")
+  endif()
+  if(NOT name IN_LIST muster_built)
+    return()
+  endif()
+  foreach(needed IN LISTS arg_PUBLIC)
+    if(needed MATCHES "^muster::(.*)" AND NOT CMAKE_MATCH_1 IN_LIST muster_built)
+      message(FATAL_ERROR "muster_components.cmake does not say that ${name} needs ${CMAKE_MATCH_1}.")
+    endif()
+  endforeach()
 
   set(include_dir ${PROJECT_SOURCE_DIR}/include)
   set(headers)
@@ -70,7 +81,6 @@ function(muster_component name)
     OUTPUT_NAME muster-${name}
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-    POSITION_INDEPENDENT_CODE ON
     WINDOWS_EXPORT_ALL_SYMBOLS ON)
   # Only what is MUSTER_API leaves a shared library (include/muster/export.hpp). The tests use internals
   # too, and so would not link with one that hides them.
@@ -78,6 +88,9 @@ function(muster_component name)
     set_target_properties(${target} PROPERTIES
       CXX_VISIBILITY_PRESET hidden
       VISIBILITY_INLINES_HIDDEN ON)
+  endif()
+  if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)  # so that a shared library may contain it
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   endif()
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC})
   muster_private_headers(${target} ${arg_PRIVATE})
