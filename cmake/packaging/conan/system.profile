@@ -14,4 +14,8 @@ libdeflate/1.14
 nlohmann_json/3.11.2
 msgpack-cxx/4.1.3
 utf8proc/2.8.0
-catch2/2.13.10
+openssl/3.0.19
+cli11/2.1.2
+tomlplusplus/3.3.0
+sqlite3/3.40.1
+libpq/15.20
