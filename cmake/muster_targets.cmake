@@ -89,6 +89,9 @@ function(muster_component name)
       CXX_VISIBILITY_PRESET hidden
       VISIBILITY_INLINES_HIDDEN ON)
   endif()
+  if(UNIX AND NOT APPLE)  # installed libraries find each other, wherever that is
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  endif()
   if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)  # so that a shared library may contain it
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   endif()
