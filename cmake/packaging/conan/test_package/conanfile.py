@@ -20,6 +20,7 @@ class MusterTestConan(ConanFile):
         toolchain = CMakeToolchain(self)
         components = self.dependencies["muster"].cpp_info.components
         toolchain.cache_variables["MUSTER_CONAN_COMPONENTS"] = ";".join(sorted(name for name in components if name))
+        toolchain.user_presets_path = False
         toolchain.generate()
 
     def build(self):
