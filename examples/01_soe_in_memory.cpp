@@ -51,7 +51,7 @@ int main() {
 
   if (!client.connect(server_address, "counting", now)) return 1;
   int received = 0;
-  bool is_over = false;
+  bool is_in_order = true, is_over = false;
   while (!is_over) {
     turn(client, down, server_address, up, now, [&](const muster::soe::Event& event) {
       if (event.kind == Kind::closed) is_over = true;
@@ -63,7 +63,7 @@ int main() {
     });
     turn(server, up, client_address, down, now, [&](const muster::soe::Event& event) {
       if (event.kind != Kind::data) return;
-      if (muster::as_text(event.data) != std::to_string(received)) is_over = true;
+      if (muster::as_text(event.data) != std::to_string(received)) is_in_order = false;
       if (++received == count) is_over = true;
     });
     // Nothing happens before the first of these.
@@ -71,7 +71,7 @@ int main() {
         {client.next_deadline(), server.next_deadline(), up.next_delivery(), down.next_delivery()});
     now = std::max(now, next);
   }
-  if (received != count) return 1;
+  if (received != count || !is_in_order) return 1;
   std::cout << "server: " << received << " messages have come, each once and in order\n";
 
   const auto sent = up.stats().sent + down.stats().sent;

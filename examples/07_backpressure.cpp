@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A peer that does not read: what is sent to it waits, within a budget, and the sender chooses what
 // becomes of the rest. Here a ticker says 1 to 100, four times in another way, to somebody who
-// stops to read after the first and goes on after the last.
+// stops reading after the first and goes on after the last.
 //
 //   $ build/dev/examples/07_backpressure
-//   reliable: 13 queued, 87 refused; heard 1 to 13 (13 messages), then there was room again
-//   latest: 100 queued, 0 refused; heard 1 to 100 (2 messages)
-//   volatile: 100 queued, 0 refused; heard 1 to 1 (1 messages)
-//   broadcast: 100 queued, 0 refused; heard 1 to 13 (13 messages), then closed: too_slow
+//   reliable: 13 queued, 87 refused; heard 13 of them, 1 to 13, then there was room again
+//   latest: 100 queued, 0 refused; heard 2 of them, 1 to 100
+//   volatile: 100 queued, 0 refused; heard 1 of them, 1 to 1
+//   broadcast: 100 queued, 0 refused; heard 13 of them, 1 to 13, then closed: too_slow
 #include <muster/group.hpp>
 #include <muster/memory/network.hpp>
 
@@ -76,8 +76,8 @@ void tick(const char* way, Send send) {
   network.stall(link, false);
   network.run_for(1s);
 
-  std::cout << way << ": " << queued << " queued, " << refused << " refused; heard " << reader.first
-            << " to " << reader.last << " (" << reader.count << " messages)";
+  std::cout << way << ": " << queued << " queued, " << refused << " refused; heard " << reader.count
+            << " of them, " << reader.first << " to " << reader.last;
   if (ticker.has_room) std::cout << ", then there was room again";
   if (!reader.end.empty()) std::cout << ", then closed: " << reader.end;
   std::cout << '\n';

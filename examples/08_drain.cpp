@@ -40,9 +40,9 @@ class Game final : public muster::Service {
 
   // Last words have a part of each budget for themselves, so even a slow player hears them.
   void on_drain(time_point) override {
-    while (!players_.empty()) {  // who is closed is no member any more
-      players_.member(0).close(muster::CloseReason::draining, 1001, "a restart",
-                               {muster::as_bytes("your game is saved")});
+    for (std::size_t i = players_.size(); i > 0; --i) {  // who is closed is no member any more
+      players_.member(i - 1).close(muster::CloseReason::draining, 1001, "a restart",
+                                   {muster::as_bytes("your game is saved")});
     }
   }
 
