@@ -1,0 +1,2 @@
+cmake -B build -D CMAKE_BUILD_TYPE=Release
+cmake --build build --parallel
