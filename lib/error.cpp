@@ -77,7 +77,7 @@ std::string_view to_string(errc code) noexcept {
 }
 
 const std::error_category& error_category() noexcept {
-  static const class final : public std::error_category {
+  static const class Category final : public std::error_category {
     const char* name() const noexcept override { return "muster"; }
     std::string message(int code) const override {
       return std::string{to_string(static_cast<errc>(code))};

@@ -17,9 +17,11 @@ namespace muster {
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
-  result(errc error) : state_(std::in_place_index<1>, error) {}  // NOLINT: implicit by design
+  // Implicit by design, so that a function returns the one or the other.
+  result(T value)  // NOLINT(google-explicit-constructor)
+      : state_(std::in_place_index<0>, std::move(value)) {}
+  result(errc error)  // NOLINT(google-explicit-constructor)
+      : state_(std::in_place_index<1>, error) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }

@@ -17,10 +17,7 @@ namespace {
 // {"type":TYPE,"NAME":TEXT,...}; names are plain, what is JSON already goes in as it is.
 class ObjectWriter {
  public:
-  explicit ObjectWriter(std::string_view type) {
-    text_ = R"({"type":)";
-    append(type);
-  }
+  explicit ObjectWriter(std::string_view type) : text_(R"({"type":)") { append(type); }
   ObjectWriter& text(std::string_view name, std::string_view value) {
     add(name);
     append(value);

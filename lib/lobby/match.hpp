@@ -126,7 +126,7 @@ class Match final : public Service {
   [[nodiscard]] std::string whole() const { return std::string{frame_.whole()}; }
 
   // Turns (match_turns.cpp).
-  void take_turn_request(const ServerFrame& frame, std::int64_t seq, time_point now);
+  void take_turn_request(const ServerFrame& frame, std::int64_t seen, time_point now);
   void take_rejection(time_point now);
   void ask(Turn turn, const ServerFrame& frame, duration time, time_point now);
   void expire_turn(time_point now);

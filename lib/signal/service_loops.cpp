@@ -36,7 +36,7 @@ bool Service::Impl::send_home(Session& session, std::uint32_t home, time_point n
   if (!session.takes()) return true;  // it was too slow for that
   Connection& connection = *session.connection;
   auto passenger = std::make_unique<Passenger>();
-  passenger->session = session;
+  passenger->session = static_cast<const PortableSession&>(session);
   if (session.app != nullptr) passenger->app_id = session.app->id;
   if (connection.move_to(home, *services_[home], std::move(passenger)) != MoveStatus::moving) {
     return false;

@@ -31,6 +31,7 @@ Sha1 hmac_sha1(byte_view key, byte_view message) {
   std::array<std::byte, 64> padded{};
   const auto with_pad = [&padded](std::byte pad, byte_view rest) {
     std::vector<std::byte> bytes;
+    bytes.reserve(padded.size() + rest.size());
     for (const std::byte byte : padded) bytes.push_back(byte ^ pad);
     bytes.insert(bytes.end(), rest.begin(), rest.end());
     return sha1(bytes);

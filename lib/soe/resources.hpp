@@ -27,9 +27,9 @@ struct Resources {
   /// No compressed body may become larger, whatever `udp_length` is.
   static constexpr std::size_t max_inflated = 64 * 1024;
 
-  Resources(const Config& config_, Entropy& entropy_)
-      : config(config_),
-        entropy(&entropy_),
+  Resources(const Config& given, Entropy& source)
+      : config(given),
+        entropy(&source),
         pool(config.udp_length + packet_headroom),
         outgoing(pool),
         inbox(pool),

@@ -88,6 +88,7 @@ struct ProcessorConfig {
   using message_type = wspp::message_buffer::message<wspp::message_buffer::alloc::con_msg_manager>;
   using con_msg_manager_type = wspp::message_buffer::alloc::con_msg_manager<message_type>;
   using rng_type = NoRandom;
+  // NOLINTNEXTLINE(readability-identifier-naming): the name that WebSocket++ looks for
   struct permessage_deflate_config {
     using request_type = RequestView;
   };
