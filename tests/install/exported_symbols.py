@@ -115,7 +115,7 @@ def run(*command):
 def uses_internals(path, tests):
     """Whether a source includes a header of lib/, itself or by a header of its own or of tests/."""
     for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
-        if name.startswith("../lib/"):
+        if re.match(r"(\.\./)+lib/", name):
             return True
         for other in (path.parent / name, tests / name):
             if other.exists() and uses_internals(other.resolve(), tests):
