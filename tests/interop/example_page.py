@@ -48,7 +48,7 @@ def play(browser, port, shots):
     shows("grüße <b>an</b> alle", "hello")
     browser.resize(360, 640)
     browser.screenshot(os.path.join(shots, "example_page.png"))
-    browser.check_console()
+    browser.check_console("favicon.ico")
 
 
 def main():

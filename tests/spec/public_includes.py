@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from rings import INCLUDE, INWARD, component_of, is_standard
+from rings import C_HEADERS, INCLUDE, INWARD, component_of, is_standard
 
 
 def reached_by(root, name, reached=None):
@@ -45,7 +45,7 @@ def problems_of(root, name, reached):
                     yield f"{name}: reaches {other}, a driver, through {through}"
             elif below != component and below not in INWARD.get(component, ()):
                 yield f"{name}: reaches {other} through {through}; {component} is not above {below}"
-        elif not is_standard(other):
+        elif not is_standard(other) and not (component == "c" and other in C_HEADERS):
             if component != "asio" or not other.startswith("asio"):
                 yield f"{name}: reaches <{other}> through {through}"
 
