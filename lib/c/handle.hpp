@@ -129,7 +129,7 @@ Id id_of(std::uint64_t number) noexcept {
 inline void write_text(std::string_view text, char* out, std::size_t size) noexcept {
   if (out == nullptr || size == 0) return;
   const std::size_t length = std::min(text.size(), size - 1);
-  std::memcpy(out, text.data(), length);
+  text.copy(out, length);  // which may be empty, without an address
   out[length] = '\0';
 }
 
