@@ -36,7 +36,7 @@ endfunction()
 #   [HEADER_DIRECTORIES dir...] relative to include/muster/; default: NAME
 #   [PUBLIC target...]          linked, and passed on to consumers
 #   [PRIVATE target...]         header-only libraries that only our sources include
-#   [NO_EXCEPTIONS]             -fno-exceptions when MUSTER_NO_EXCEPTIONS is on
+#   [NO_EXCEPTIONS]             -fno-exceptions -fno-rtti when MUSTER_NO_EXCEPTIONS is on
 #   [EXCEPTIONS_IN file...])    ... except in these sources
 #
 # Makes the library muster::NAME with its public headers as a file set, and adds it to
@@ -108,7 +108,8 @@ function(muster_component name)
   if(MUSTER_NO_EXCEPTIONS AND arg_NO_EXCEPTIONS AND NOT MSVC)
     foreach(source IN LISTS arg_SOURCES)
       if(NOT source IN_LIST arg_EXCEPTIONS_IN)
-        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS -fno-exceptions)
+        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS
+          -fno-exceptions -fno-rtti)
       endif()
     endforeach()
   endif()

@@ -40,7 +40,7 @@ struct Worlds final : test::PipeCarrier {
       worlds.push_back(std::make_unique<SessionWorld>(config));
       worlds[i]->service.when_arrival = [this, i](Connection& connection,
                                                   std::unique_ptr<Luggage> luggage) {
-        auto* const note = dynamic_cast<Note*>(luggage.get());
+        auto* const note = static_cast<Note*>(luggage.get());
         notes.push_back(note == nullptr ? "" : note->text);
         if (when_arrival) when_arrival(connection, i);
       };

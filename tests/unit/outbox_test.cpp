@@ -76,7 +76,8 @@ class ThrowingService final : public Service {
 
 }  // namespace
 
-TEST_CASE("outbox: an exception of on_close does not leave the connection behind", "[outbox]") {
+TEST_CASE("outbox: an exception of on_close does not leave the connection behind",
+          "[outbox][exceptions]") {
   memory::Network network;
   ThrowingService client;
   ThrowingService server;
