@@ -101,7 +101,7 @@ HoldemHand::Stakes Holdem::stakes_of(std::uint32_t number) const noexcept {
   return stakes;
 }
 
-Event Holdem::same_for_all(Event::Kind kind, Json content) const {
+Event Holdem::same_for_all(Event::Kind kind, const Json& content) const {
   return {kind, number_, std::vector<Json>(seats(), content)};
 }
 

@@ -66,7 +66,7 @@ class Holdem final : public Game {
   [[nodiscard]] HoldemHand::Stakes stakes_of(std::uint32_t number) const noexcept;
   [[nodiscard]] Step start_hand();
   [[nodiscard]] Step finish_hand();
-  [[nodiscard]] Event same_for_all(Event::Kind kind, Json content) const;
+  [[nodiscard]] Event same_for_all(Event::Kind kind, const Json& content) const;
 
   HoldemConfig config_;
   Seed seed_{};

@@ -24,6 +24,7 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 class LogKey {
  public:
   template <std::size_t N>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is a key
   consteval LogKey(const char (&literal)[N]) : text_(literal, N - 1) {
     for (const char c : text_) {
       const bool is_allowed = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';

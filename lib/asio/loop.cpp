@@ -213,7 +213,7 @@ Socket& Loop::Impl::make_socket(websocket::Endpoint& endpoint, Framing framing, 
 }
 
 void Loop::Impl::empty_graveyard() noexcept {
-  for (Socket* const socket : graveyard) {
+  for (Socket* const socket : graveyard_) {
     forget(*socket);
     if (!socket->is_pooled()) {
       delete socket;
@@ -222,7 +222,7 @@ void Loop::Impl::empty_graveyard() noexcept {
     socket->~Socket();
     free_.push_back(socket);
   }
-  graveyard.clear();
+  graveyard_.clear();
 }
 
 void Loop::Impl::list_unread(Socket& socket) {

@@ -117,7 +117,7 @@ struct MUSTER_LOCAL Loop::Impl final : PollerSink {
                       std::unique_ptr<TlsEngine> tls = nullptr);
 
   /// Takes a released socket apart at the end of the pass: events of this pass may still name it.
-  void bury(Socket& socket) { graveyard.push_back(&socket); }
+  void bury(Socket& socket) { graveyard_.push_back(&socket); }
   void empty_graveyard() noexcept;
 
   /// Some input was left unread.
@@ -155,7 +155,7 @@ struct MUSTER_LOCAL Loop::Impl final : PollerSink {
   std::vector<Socket*> unread_before_;  // of the pass before; kept for its memory
   std::vector<Watched*> unread_watched_;
   std::exception_ptr failure_;
-  std::vector<Socket*> graveyard;
+  std::vector<Socket*> graveyard_;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::vector<void*> free_;
   std::vector<std::unique_ptr<Mailbox::Task>> tasks_;  // of this pass

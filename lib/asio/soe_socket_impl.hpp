@@ -23,7 +23,7 @@ class MUSTER_LOCAL SoeSocket::Impl final : Timed, Watched, Finisher, SoeHandler 
        const DatagramCalls& calls = DatagramCalls::system());
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl();
+  ~Impl() override;
 
   [[nodiscard]] std::error_code bind(std::string_view address);
   [[nodiscard]] std::error_code open_for(std::string_view server);

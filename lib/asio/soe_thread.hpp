@@ -25,7 +25,7 @@ class SoeThread final : SoeHandler, Finisher {
   SoeThread(const SoeOptions& options, const SoeEventLimits& limits);
   SoeThread(const SoeThread&) = delete;
   SoeThread& operator=(const SoeThread&) = delete;
-  ~SoeThread();
+  ~SoeThread() override;
 
   /// Before `start`, and after `stop`.
   [[nodiscard]] SoeSocket& socket() noexcept { return socket_; }

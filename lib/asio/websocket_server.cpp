@@ -56,6 +56,7 @@ class MUSTER_LOCAL WebSocketServer::Impl final : Timed, Watched, Carrier, Adopte
  public:
   Impl(Loop& loop, const Config& config, Entropy& entropy, Service& service)
       : loop_(loop.impl()),
+        loop_handle_(&loop),
         owner_{&loop_, nullptr, this},
         config_(config),
         service_(service),
@@ -63,7 +64,6 @@ class MUSTER_LOCAL WebSocketServer::Impl final : Timed, Watched, Carrier, Adopte
     endpoint_.set_context(&owner_);
     loop_.timed.push_back(this);
     loop.add(service);
-    loop_handle_ = &loop;
   }
 
   ~Impl() {
@@ -249,7 +249,7 @@ class MUSTER_LOCAL WebSocketServer::Impl final : Timed, Watched, Carrier, Adopte
   }
 
   Loop::Impl& loop_;
-  Loop* loop_handle_ = nullptr;
+  Loop* loop_handle_;
   EndpointOwner owner_;
   Config config_;
   Service& service_;

@@ -54,8 +54,7 @@ class MUSTER_API Mailbox {
   template <class Call>
   class CallTask final : public Task {
    public:
-    template <class Source>
-    explicit CallTask(Source&& call) : call_(std::forward<Source>(call)) {}
+    explicit CallTask(Call call) : call_(std::move(call)) {}
     void run() override { call_(); }
 
    private:

@@ -113,8 +113,8 @@ class ActionSender {
   explicit ActionSender(std::function<void(std::string, Action)> send) : send_(std::move(send)) {}
 
   /// @param request_id   JSON, a string or a number
-  void operator()(std::string request_id, const typename G::Action& action) const {
-    send_(std::move(request_id), G::encode(action));
+  void operator()(const std::string& request_id, const typename G::Action& action) const {
+    send_(request_id, G::encode(action));
   }
 
  private:

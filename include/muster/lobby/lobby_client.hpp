@@ -212,7 +212,7 @@ class LobbyClient final : private Engine::Owner, public Engine {
                          request.seat, request.time};
       const std::uint64_t number = request.turn;
       handler.on_turn(turn, TurnReply<G>{[to = &executor, client = weak, number,
-                                          table = match](std::optional<Action> action) {
+                                          table = match](const std::optional<Action>& action) {
                         if (client.expired()) return;  // and the executor may be gone too
                         to->post([client, number, table, action](time_point now) {
                           const auto self = client.lock();
