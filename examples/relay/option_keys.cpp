@@ -137,6 +137,7 @@ Key time_span(std::string name, const std::string& min, const std::string& max, 
 template <class T, class Member>
 Key choice(std::string name, const std::vector<std::pair<std::string, T>>& choices, Member member) {
   std::vector<std::string> examples;
+  examples.reserve(choices.size());
   for (const auto& [known, value] : choices) examples.push_back(in_quotes(known));
   return {{std::move(name), names_of(choices), examples},
           [&choices, member](Options& options, const toml::node& node) {

@@ -21,7 +21,6 @@ namespace relay_program {
 namespace {
 
 using muster::signal::ConfigDocument;
-using muster::signal::ServerSettings;
 
 constexpr std::string_view variable_prefix = "SIGNAL_FISH__";
 
