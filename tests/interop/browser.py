@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from relay_process import Process, skip
+from relay_process import Process, skip, wait_until
 
 
 class Browser:
@@ -79,6 +79,17 @@ class Browser:
 
     def hook(self):
         return self.run("return JSON.parse(JSON.stringify(window.__muster))")
+
+    def until(self, what, is_so, seconds=20):
+        """What the page or frame in use knows, once it is so; if it never is, what it knows is shown."""
+        def look():
+            seen = self.hook()
+            return seen if is_so(seen) else None
+        try:
+            return wait_until(look, what, seconds)
+        except AssertionError:
+            print(json.dumps(self.hook(), indent=1))
+            raise
 
     def pointer(self, *actions):
         source = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"},

@@ -4,7 +4,6 @@
 usage: browser_page.py MUSTER_RELAY [DIRECTORY for screenshots]
 """
 
-import json
 import os
 import re
 import sys
@@ -16,15 +15,8 @@ from relay_process import Relay, wait_until
 
 def play(browser, program, relay, shots):
     def joined(role, players):
-        def look():
-            seen = browser.hook()
-            good = seen["state"] == "joined" and seen["role"] == role
-            return seen if good and len(seen["players"]) == players else None
-        try:
-            return wait_until(look, f"a {role} among {players}")
-        except AssertionError:
-            print(json.dumps(browser.hook(), indent=1))
-            raise
+        return browser.until(f"a {role} among {players}", lambda seen: seen["state"] == "joined"
+                             and seen["role"] == role and len(seen["players"]) == players, 30)
 
     def shot(name):
         browser.screenshot(os.path.join(shots, name))

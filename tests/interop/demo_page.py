@@ -6,7 +6,6 @@ usage: demo_page.py DEMO_SH BUILD_DIR [DIRECTORY for screenshots]
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -39,21 +38,10 @@ def line_with(running, pattern, seconds=30):
 
 
 def play(browser, running, shots):
-    def wait_for(what, condition, seconds=20):
-        """What the page or frame in use knows, once the condition holds."""
-        def look():
-            seen = browser.hook()
-            return seen if condition(seen) else None
-        try:
-            return wait_until(look, what, seconds)
-        except AssertionError:
-            print(json.dumps(browser.hook(), indent=1))
-            raise
-
     def open_page():
         browser.open(page)
-        wait_for("all programs answer", lambda s: all(s[name]["state"] == "live"
-                                                      for name in ("relay", "shard")))
+        browser.until("all programs answer", lambda s: all(s[name]["state"] == "live"
+                                                           for name in ("relay", "shard")))
 
     page = line_with(running, r"^page: (http://127\.0\.0\.1:\d+/\?shard=\d+&lobby=\d+)$")[1]
     browser.resize(1280, 800)
@@ -62,12 +50,12 @@ def play(browser, running, shots):
 
     # The room: the host's page has brought bots along, and their cursors move.
     browser.frame(ROOM)
-    seen = wait_for("four cursors", lambda s: s["state"] == "joined" and len(s["players"]) == 4)
+    seen = browser.until("four cursors", lambda s: s["state"] == "joined" and len(s["players"]) == 4)
     assert seen["role"] == "host" and seen["room"] == "lounge", seen
     names = {p["name"] for p in seen["players"]}
     assert {"bot 1", "bot 2", "bot 3"} < names, names
     bot = next(p for p in seen["players"] if p["name"] == "bot 1")
-    wait_for("the bot moves", lambda s: any(p["name"] == "bot 1" and
+    browser.until("the bot moves", lambda s: any(p["name"] == "bot 1" and
              abs(p["x"] - bot["x"]) + abs(p["y"] - bot["y"]) > 0.05 for p in s["players"]))
 
     # What one window points at, the other one sees.
@@ -76,7 +64,7 @@ def play(browser, running, shots):
     browser.resize(1280, 800)
     open_page()
     browser.frame(ROOM)
-    wait_for("a client among five", lambda s: s["role"] == "client" and len(s["players"]) == 5)
+    browser.until("a client among five", lambda s: s["role"] == "client" and len(s["players"]) == 5)
 
     def inside(frame, x, y):
         """Where in the page a place in a frame is."""
@@ -96,7 +84,7 @@ def play(browser, running, shots):
     def sees(handle, player, x, y):
         browser.use(handle)
         browser.frame(ROOM)
-        wait_for(f"player {player} at {x}, {y}", lambda s: any(
+        browser.until(f"player {player} at {x}, {y}", lambda s: any(
             p["id"] == player and abs(p["x"] - x) < 0.01 and abs(p["y"] - y) < 0.01
             for p in s["players"]))
 
@@ -114,7 +102,7 @@ def play(browser, running, shots):
     browser.use(first)
     browser.frame(ARENA)
     # The bots may be just between two of their runs.
-    wait_for("a body among bots", lambda s: s["state"] == "joined" and s["me"]
+    browser.until("a body among bots", lambda s: s["state"] == "joined" and s["me"]
              and any(b["name"].startswith("bot-") for b in s["bodies"]), 60)
     browser.pointer(move(*inside(ARENA, 0.8, 0.7)), {"type": "pointerDown", "button": 0},
                     {"type": "pointerUp", "button": 0})
@@ -132,7 +120,7 @@ def play(browser, running, shots):
         return walked > 1500
     wait_until(walks, "the body walks to the right")
     browser.keys({"type": "keyUp", "value": "d"})
-    wait_for("players with scores", lambda s: len(s["scores"]) > 5)
+    browser.until("players with scores", lambda s: len(s["scores"]) > 5)
 
     # The graphs: each has points, and a line.
     browser.frame()
@@ -142,27 +130,27 @@ def play(browser, running, shots):
     def measured(name, seen):
         return all(len([p for p in seen[name]["graphs"][label][-8:] if p is not None and p > 0]) > 2
                    for label in labels[name])
-    wait_for("points of graphs", lambda s: measured("relay", s) and measured("shard", s))
+    browser.until("points of graphs", lambda s: measured("relay", s) and measured("shard", s))
     lines = browser.run("return [...document.querySelectorAll('article:not(.lobby) .line')]"
                         ".map((line) => line.getTotalLength())")
     assert len(lines) == 6 and min(lines) > 1, lines
 
     # The demo itself has got through, and goes on: results of the next tournament arrive.
     line_with(running, "All of it goes on until Ctrl-C", 60)
-    wait_for("the lobby", lambda s: s["lobby"]["state"] == "live")
+    browser.until("the lobby", lambda s: s["lobby"]["state"] == "live")
     browser.frame(LOBBY)
-    seen = wait_for("results", lambda s: s["tournament"]
+    seen = browser.until("results", lambda s: s["tournament"]
                     and s["tournament"]["state"] == "running" and s["tournament"]["played"] > 0, 30)
     assert len(seen["tournament"]["standings"]) == 8
     before = seen["tournament"]["played"]
     # It may have been the last that was known of the tournament before.
-    wait_for("more results", lambda s: 0 < s["tournament"]["played"] != before, 30)
-    wait_for("a match with cards", lambda s: s["match"] and s["match"].get("state", {}).get("board"))
+    browser.until("more results", lambda s: 0 < s["tournament"]["played"] != before, 30)
+    browser.until("a match with cards", lambda s: s["match"] and s["match"].get("state", {}).get("board"))
     wait_until(lambda: browser.run("return document.querySelectorAll('#board .card').length") > 0,
                "cards")
     assert "House 8" in browser.run("return document.getElementById('standings').innerText")
     browser.frame()
-    wait_for("matches in graphs", lambda s: s["lobby"]["graphs"]["Matches running"][-1]
+    browser.until("matches in graphs", lambda s: s["lobby"]["graphs"]["Matches running"][-1]
              and s["lobby"]["graphs"]["Matches over"][-1])
 
     look_at(browser, shots)
@@ -171,7 +159,7 @@ def play(browser, running, shots):
     running.process.send_signal(signal.SIGTERM)
     line_with(running, "^demo: ok$")
     assert running.wait() == 0
-    wait_for("nobody answers", lambda s: all(program["state"] == "lost" for program in s.values()))
+    browser.until("nobody answers", lambda s: all(program["state"] == "lost" for program in s.values()))
     browser.check_console("404", "503", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "ERR_FAILED",
                           "WebSocket")
 

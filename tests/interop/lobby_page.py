@@ -14,16 +14,6 @@ from relay_process import Server, wait_until
 
 
 def watch(browser, lobby, shots):
-    def wait_for(what, condition, seconds=20):
-        def look():
-            seen = browser.hook()
-            return seen if condition(seen) else None
-        try:
-            return wait_until(look, what, seconds)
-        except AssertionError:
-            print(json.dumps(browser.hook(), indent=1))
-            raise
-
     def text(name):
         return browser.run("return document.getElementById(arguments[0]).innerText", name)
 
@@ -32,8 +22,8 @@ def watch(browser, lobby, shots):
         assert width <= inner, (width, inner)
 
     browser.open(f"http://127.0.0.1:{lobby.port}/")
-    seen = wait_for("the tournament runs", lambda s: s["state"] == "live" and s["match"]
-                    and s["match"]["actions"] and s["tournament"]["state"] == "running")
+    seen = browser.until("the tournament runs", lambda s: s["state"] == "live" and s["match"]
+                         and s["match"]["actions"] and s["tournament"]["state"] == "running")
     assert len(seen["tournament"]["standings"]) == 4
     assert seen["tournament"]["format"] == "round-robin"
     assert seen["match"]["id"] == seen["shown"]
@@ -43,7 +33,7 @@ def watch(browser, lobby, shots):
                or "fold" in text("actions"), "what was done")
 
     # A board of cards comes with the flop; nobody's own cards are shown.
-    seen = wait_for("a board", lambda s: s["match"] and len(s["match"].get("state", {}).get("board", [])) >= 3)
+    seen = browser.until("a board", lambda s: s["match"] and len(s["match"].get("state", {}).get("board", [])) >= 3)
     assert "your_hole_cards" not in json.dumps(seen["match"])
     wait_until(lambda: browser.run("return document.querySelectorAll('#board .card').length") in (0, 3, 4, 5),
                "cards")
@@ -54,7 +44,7 @@ def watch(browser, lobby, shots):
             "const other = document.querySelector('#running button[aria-pressed=false]');"
             "if (!other) return null; other.click(); return other.dataset.id")
     clicked = wait_until(click_another, "a second match to click")
-    wait_for("the other match", lambda s: s["shown"] == clicked
+    browser.until("the other match", lambda s: s["shown"] == clicked
              or all(m["id"] != clicked for m in s["tournament"]["matches"]))
 
     for width, name in ((1280, "lobby_wide.png"), (390, "lobby_narrow.png")):
@@ -70,7 +60,7 @@ def watch(browser, lobby, shots):
 
     # The server goes away, and the page says so.
     assert lobby.stop() == 0
-    wait_for("the server is away", lambda s: s["state"] == "lost")
+    browser.until("the server is away", lambda s: s["state"] == "lost")
     browser.check_console("404")
 
 

@@ -4,7 +4,6 @@
 usage: shard_page.py MUSTER_SHARD [DIRECTORY for screenshots]
 """
 
-import json
 import math
 import os
 import sys
@@ -31,15 +30,7 @@ def play(browser, program, shard, shots):
 
     def wait_for(handle, what, condition, seconds=10):
         browser.use(handle)
-
-        def look():
-            seen = browser.hook()
-            return seen if condition(seen) else None
-        try:
-            return wait_until(look, what, seconds)
-        except AssertionError:
-            print(json.dumps(browser.hook(), indent=1))
-            raise
+        return browser.until(what, condition, seconds)
 
     def joined(handle, players):
         return wait_for(handle, f"in the arena with {players} bodies", lambda seen:

@@ -4,7 +4,6 @@
 usage: signal_page.py MUSTER_RELAY [DIRECTORY for screenshots]
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -35,14 +34,8 @@ class Window:
                  "document.getElementById('say-form').requestSubmit()", text)
 
     def until(self, is_so, what, seconds=30):
-        def look():
-            seen = self.hook()
-            return seen if is_so(seen) else None
-        try:
-            return wait_until(look, what, seconds)
-        except AssertionError:
-            print(json.dumps(self.hook(), indent=1))
-            raise
+        self.browser.use(self.handle)
+        return self.browser.until(what, is_so, seconds)
 
     def heard(self, text):
         seen = self.until(lambda seen: any(said["text"] == text for said in seen["said"]), text)
