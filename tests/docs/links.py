@@ -13,8 +13,9 @@ docs/ can be reached from README.md.
 import pathlib
 import re
 import sys
-import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import source_check  # noqa: E402
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docs/site"))
 from page import slug  # noqa: E402  (the site makes labels of the same names)
 
@@ -122,39 +123,10 @@ def self_test():
         (False, "docs/a.md", "# A\n\n[a](#a)"),
         (False, "include/a.hpp", "/// @source docs/b.md, \"What is\n/// it?\""),
     ]
-    failures = 0
-    for expected, name, text in cases:
-        with tempfile.TemporaryDirectory() as directory:
-            root = pathlib.Path(directory).resolve()
-            (root / "docs").mkdir()
-            (root / "docs/b.md").write_text(
-                "# B\n\n## What is it?\n\n## What is it?\n\n### `a_b`\n\n### A: \"b\"\n\n```\n## In a block\n```\n",
-                encoding="utf-8")
-            path = root / name
-            path.parent.mkdir(exist_ok=True)
-            (root / "README.md").write_text("[a](docs/a.md) [b](docs/b.md)\n", encoding="utf-8")
-            (root / "docs/a.md").write_text("# A\n", encoding="utf-8")
-            path.write_text(text + "\n", encoding="utf-8")
-            found = check(root)[1]
-            if bool(found) != expected:
-                failures += 1
-                print(f"self-test: {name}: {text!r}: {'not found' if expected else found}")
-    print(f"links: self-test: {len(cases)} cases, {failures} failures")
-    return failures
-
-
-def main():
-    root = pathlib.Path(sys.argv[1]).resolve()
-    if "--self-test" in sys.argv[2:]:
-        return 1 if self_test() else 0
-    count, problems = check(root)
-    if count < 50:
-        problems.append(f"only {count} links were found")
-    for problem in problems:
-        print(problem)
-    print(f"links: {len(documents_of(root))} documents, {count} links, {len(problems)} problems")
-    return 1 if problems else 0
+    headings = "# B\n\n## What is it?\n\n## What is it?\n\n### `a_b`\n\n### A: \"b\"\n\n```\n## In a block\n```\n"
+    return source_check.failures_of("links", check, cases, beside={
+        "README.md": "[a](docs/a.md) [b](docs/b.md)\n", "docs/a.md": "# A\n", "docs/b.md": headings})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(source_check.main("links", "links", check, self_test, least=50))

@@ -14,7 +14,9 @@ Each block of C or C++ has a mark in front of it:
 import pathlib
 import re
 import sys
-import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import source_check  # noqa: E402
 
 COMPILED = {"cpp", "c++", "cc", "cxx", "hpp", "c", "h"}
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\S*)")
@@ -112,35 +114,10 @@ def self_test():
         (False, "```cmake\ntarget_link_libraries(a muster::muster)\n```\n\n```\n./dev demo\n```\n"),
         (False, "The type `std::string`.\n"),
     ]
-    failures = 0
-    for expected, text in cases:
-        with tempfile.TemporaryDirectory() as directory:
-            root = pathlib.Path(directory)
-            (root / "docs").mkdir()
-            (root / "a.cpp").write_text(source, encoding="utf-8")
-            (root / "docs/c.cpp").write_text("int c;\n", encoding="utf-8")
-            (root / "CMakeLists.txt").write_text("add_executable(a a.cpp)\n", encoding="utf-8")
-            (root / "README.md").write_text(text, encoding="utf-8")
-            found = check(root)[1]
-            if bool(found) != expected:
-                failures += 1
-                print(f"self-test: {text!r}: {'not found' if expected else found}")
-    print(f"snippets: self-test: {len(cases)} cases, {failures} failures")
-    return failures
-
-
-def main():
-    root = pathlib.Path(sys.argv[1]).resolve()
-    if "--self-test" in sys.argv[2:]:
-        return 1 if self_test() else 0
-    marked, problems = check(root)
-    if marked < 3:
-        problems.append(f"only {marked} blocks were found")
-    for problem in problems:
-        print(problem)
-    print(f"snippets: {len(documents_of(root))} documents, {marked} blocks, {len(problems)} problems")
-    return 1 if problems else 0
+    return source_check.failures_of(
+        "snippets", check, [(expected, "README.md", text) for expected, text in cases],
+        beside={"a.cpp": source, "docs/c.cpp": "int c;\n", "CMakeLists.txt": "add_executable(a a.cpp)\n"})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(source_check.main("snippets", "blocks", check, self_test, least=3))

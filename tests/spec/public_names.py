@@ -17,6 +17,9 @@ import sys
 import tempfile
 import textwrap
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import source_check  # noqa: E402
+
 LIST = "tests/spec/public_names.txt"
 
 # Terms that are one word. Written apart, they are another name for the same.
@@ -175,17 +178,12 @@ def self_test():
 
 
 def main():
-    root = pathlib.Path(sys.argv[1]).resolve()
-    if "--self-test" in sys.argv[2:]:
-        return 1 if self_test() else 0
+    def check_tree(root):
+        return check(root, set((root / LIST).read_text(encoding="utf-8").split()))
+
     if "--write" in sys.argv[2:]:
-        return write(root)
-    known = set((root / LIST).read_text(encoding="utf-8").split())
-    count, problems = check(root, known)
-    for problem in problems:
-        print(problem)
-    print(f"public_names: {count} headers, {len(problems)} problems")
-    return 1 if problems or count == 0 else 0
+        return write(pathlib.Path(sys.argv[1]).resolve())
+    return source_check.main("public_names", "headers", check_tree, self_test)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ the table below allows. Comments and string literals are not looked at.
 import pathlib
 import re
 import sys
-import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import source_check  # noqa: E402
 
 # Which components a component may include. The drivers (asio) may include everything.
 INWARD = {
@@ -230,31 +232,9 @@ def self_test():
         ("lib/c/a.cpp", "#include <muster/relay/service.hpp>\n#include <muster/c/relay.h>"),
         ("include/muster/asio/loop.hpp", "#include <asio/io_context.hpp>\n#include <thread>"),
     ]
-    failures = 0
-    for expected, cases in ((True, planted), (False, harmless)):
-        for name, text in cases:
-            with tempfile.TemporaryDirectory() as directory:
-                path = pathlib.Path(directory) / name
-                path.parent.mkdir(parents=True)
-                path.write_text(text + "\n", encoding="utf-8")
-                found = check(pathlib.Path(directory))[1]
-                if bool(found) != expected:
-                    failures += 1
-                    print(f"self-test: {name}: {text!r}: {'not found' if expected else found}")
-    print(f"rings: self-test: {len(planted) + len(harmless)} cases, {failures} failures")
-    return failures
-
-
-def main():
-    root = pathlib.Path(sys.argv[1]).resolve()
-    if "--self-test" in sys.argv[2:]:
-        return 1 if self_test() else 0
-    count, problems = check(root)
-    for problem in problems:
-        print(problem)
-    print(f"rings: {count} files, {len(problems)} problems")
-    return 1 if problems or count == 0 else 0
+    cases = [(True, *case) for case in planted] + [(False, *case) for case in harmless]
+    return source_check.failures_of("rings", check, cases)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(source_check.main("rings", "files", check, self_test))
