@@ -11,29 +11,23 @@ namespace muster::relay {
 
 // Verbs.
 
-std::error_code HostedRoom::delta(byte_view changes) {
+std::error_code HostedRoom::tell(FromHost id, byte_view payload) {
   if (is_over_) return make_error_code(errc::closed);
-  if (changes.size() >= context_.max_host_message) return make_error_code(errc::too_large);
-  update(FromHost::delta_update, changes);
+  if (payload.size() >= context_.max_host_message) return make_error_code(errc::too_large);
+  update(id, payload);
   schedule();
   return {};
+}
+
+std::error_code HostedRoom::delta(byte_view changes) {
+  return tell(FromHost::delta_update, changes);
 }
 
 std::error_code HostedRoom::full_update(byte_view state) {
-  if (is_over_) return make_error_code(errc::closed);
-  if (state.size() >= context_.max_host_message) return make_error_code(errc::too_large);
-  update(FromHost::full_update, state);
-  schedule();
-  return {};
+  return tell(FromHost::full_update, state);
 }
 
-std::error_code HostedRoom::reset(byte_view state) {
-  if (is_over_) return make_error_code(errc::closed);
-  if (state.size() >= context_.max_host_message) return make_error_code(errc::too_large);
-  update(FromHost::reset, state);
-  schedule();
-  return {};
-}
+std::error_code HostedRoom::reset(byte_view state) { return tell(FromHost::reset, state); }
 
 std::error_code HostedRoom::send_to(std::span<const std::uint16_t> players, byte_view payload,
                                     bool all_but) {

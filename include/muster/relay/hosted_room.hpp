@@ -320,6 +320,7 @@ class MUSTER_API HostedRoom {
   void schedule();
 
   // Updates and audiences: hosted_room_updates.cpp.
+  [[nodiscard]] std::error_code tell(FromHost id, byte_view payload);
   void update(FromHost id, byte_view payload);
   bool broadcast(Group& audience, FromHost id, byte_view payload);
   void send_sequence(const Group& audience);
