@@ -2,6 +2,7 @@
 // Wiring, accounts, and the sentences of a listener that cannot listen.
 #include "server.hpp"
 
+#include "../prometheus_reply.hpp"
 #include "metrics.hpp"
 #include "page.hpp"
 
@@ -139,13 +140,7 @@ void Server::add_pages() {
                                .headers = no_store});
            })
       .get("/metrics", [this](const Request&, Decision decision, time_point) {
-        const std::string text = metrics();
-        const std::array headers{no_store.front(),
-                                 HeaderField{"Access-Control-Allow-Origin", options_.cors_origin}};
-        decision.respond(
-            {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-             .body = as_bytes(text),
-             .headers = std::span{headers}.first(options_.cors_origin.empty() ? 1 : 2)});
+        examples::reply_to_prometheus(std::move(decision), metrics(), options_.cors_origin);
       });
 }
 

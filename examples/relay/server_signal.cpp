@@ -2,6 +2,8 @@
 // The routes that the signaling rooms' reference server has beside its protocol.
 #include "server.hpp"
 
+#include "../prometheus_reply.hpp"
+
 #include <array>
 #include <chrono>
 #include <optional>
@@ -98,10 +100,7 @@ bool Server::may_read_metrics(const Request& request, Decision& decision, time_p
 
 void Server::show_metrics(Decision decision) {
   answer_later(std::move(decision), [](Decision asked, const Snapshot& all) {
-    const std::string text = prometheus_text(all);
-    asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                   .body = as_bytes(text),
-                   .headers = no_store});
+    examples::reply_to_prometheus(std::move(asked), prometheus_text(all));
   });
 }
 

@@ -2,6 +2,7 @@
 // Shards, routes, and the sentences of a listener that cannot listen.
 #include "server.hpp"
 
+#include "../prometheus_reply.hpp"
 #include "arena.hpp"
 #include "page.hpp"
 
@@ -157,12 +158,7 @@ void Server::add_pages() {
 
 void Server::show_metrics(Decision decision) {
   answer_later(std::move(decision), [this](Decision asked, const Snapshot& all) {
-    const std::string text = prometheus_text(all);
-    const std::array headers{no_store.front(),
-                             HeaderField{"Access-Control-Allow-Origin", options_.cors_origin}};
-    asked.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                   .body = as_bytes(text),
-                   .headers = std::span{headers}.first(options_.cors_origin.empty() ? 1 : 2)});
+    examples::reply_to_prometheus(std::move(asked), prometheus_text(all), options_.cors_origin);
   });
 }
 
