@@ -250,16 +250,14 @@ TEST_CASE("SOE limits: unfinished messages of all sessions share a budget", "[so
   config.max_message = 100'000;
   config.reassembly_budget = 100'000;
   SoeEnd server{config, here};
-  const std::string part(500, 'p');
   SoePeer first = peer_with(1);
   SoePeer second = peer_with(2);
   const SessionId first_session = first.join(server, host(1));
   const SessionId second_session = second.join(server, host(2));
   // The first has nearly all of a large message there.
-  server.receive(host(1), first.first_fragment(0, 100'000, std::string(500, 'p')));
-  for (unsigned i = 1; i < 198; ++i) {
-    server.receive(host(1), first.fragment(i, as_bytes(part)));
-  }
+  const std::string message(100'000, 'p');
+  const std::vector<Bytes> fragments = first.fragments(0, message, 500);
+  for (std::size_t i = 0; i < 198; ++i) server.receive(host(1), fragments[i]);
   CHECK(server.dropped(Drop::no_memory) == 0);
   // The second finds no room; its packets are as if they were lost.
   server.receive(host(2), second.first_fragment(0, 100'000, std::string(500, 'p')));
@@ -275,10 +273,10 @@ TEST_CASE("SOE limits: unfinished messages of all sessions share a budget", "[so
   CHECK(server.take_events()[0].data == "whole");
 
   SECTION("until the first is complete") {
-    server.receive(host(1), first.fragment(198, as_bytes(part)));
-    server.receive(host(1), first.fragment(199, as_bytes(part)));
+    server.receive(host(1), fragments[198]);
+    server.receive(host(1), fragments[199]);
     REQUIRE(server.events.size() == 1);
-    CHECK(server.take_events()[0].data == std::string(100'000, 'p'));
+    CHECK(server.take_events()[0].data == message);
   }
   SECTION("or its session is over") {
     server.receive(host(1), first.disconnect(6));
@@ -286,12 +284,11 @@ TEST_CASE("SOE limits: unfinished messages of all sessions share a budget", "[so
   }
   CHECK(server.mux.is_open(second_session));
   CHECK(server.mux.is_open(first_session) == (server.mux.session_count() == 2));
-  server.receive(host(2), second.first_fragment(1, 100'000, std::string(500, 'p')));
-  for (unsigned i = 2; i < 201; ++i) {
-    server.receive(host(2), second.fragment(i, as_bytes(part)));
+  for (const Bytes& fragment : second.fragments(1, message, 500)) {
+    server.receive(host(2), fragment);
   }
   REQUIRE(server.events.size() == 1);
-  CHECK(server.events[0].data == std::string(100'000, 'p'));
+  CHECK(server.events[0].data == message);
 }
 
 TEST_CASE("SOE limits: what came early shares the budget, and gives it back", "[soe][limits]") {
@@ -339,13 +336,12 @@ TEST_CASE("SOE limits: peers that leave gaps leave memory for the messages of ot
   const std::uint64_t refused = server.dropped(Drop::no_memory);
   SoePeer peer = peer_with(100);
   peer.join(server, host(100));
-  const std::string part(500, 'p');
-  server.receive(host(100), peer.first_fragment(0, 100'000, part));
-  for (unsigned i = 1; i < 200; ++i) {
-    server.receive(host(100), peer.fragment(i, as_bytes(part)));
+  const std::string message(100'000, 'p');
+  for (const Bytes& fragment : peer.fragments(0, message, 500)) {
+    server.receive(host(100), fragment);
   }
   REQUIRE(server.events.size() == 1);
-  CHECK(server.events[0].data == std::string(100'000, 'p'));
+  CHECK(server.events[0].data == message);
   CHECK(server.dropped(Drop::no_memory) == refused);
 }
 

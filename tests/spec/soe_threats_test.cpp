@@ -319,13 +319,12 @@ TEST_CASE("SOE threat 3: memory is bounded, for what is sent and what is receive
   server.sent.clear();
   SoePeer peer = peer_with(100);
   peer.join(server, host(100));
-  const std::string part(500, 'p');
-  server.receive(host(100), peer.first_fragment(0, 60'000, part));
-  for (unsigned i = 1; i < 120; ++i) {
-    server.receive(host(100), peer.fragment(i, as_bytes(part)));
+  const std::string message(60'000, 'p');
+  for (const Bytes& fragment : peer.fragments(0, message, 500)) {
+    server.receive(host(100), fragment);
   }
   REQUIRE(server.events.size() == 1);
-  CHECK(server.events[0].data == std::string(60'000, 'p'));
+  CHECK(server.events[0].data == message);
   CHECK(server.dropped(Drop::no_memory) == refused);
 }
 

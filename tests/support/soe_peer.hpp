@@ -167,6 +167,17 @@ class SoePeer {
                                      unsigned channel = 0) const {
     return fragment(sequence, join_bytes({number(length, 4), text(data)}), channel);
   }
+  /// A message in fragments with so much of it each.
+  [[nodiscard]] std::vector<Bytes> fragments(unsigned sequence, std::string_view message,
+                                             std::size_t each) const {
+    std::vector<Bytes> out{first_fragment(sequence, static_cast<std::uint32_t>(message.size()),
+                                          message.substr(0, each))};
+    while (message.size() > each) {
+      message.remove_prefix(each);
+      out.push_back(fragment(++sequence, muster::as_bytes(message.substr(0, each))));
+    }
+    return out;
+  }
   [[nodiscard]] Bytes acknowledge(unsigned sequence, unsigned channel = 0) const {
     return frame(muster::soe::op_of(OpCode::acknowledge, channel), number(sequence, 2));
   }
