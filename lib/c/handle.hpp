@@ -55,13 +55,19 @@ int guard(Self* self, Call call) noexcept {
   return code;
 }
 
+/// A call at a time, which is noted first.
+template <class Call>
+auto at(std::uint64_t now_us, Call call) noexcept {
+  return [now_us, call](auto& self) {
+    if (!self.set_time(now_us)) return static_cast<int>(MUSTER_ERROR_BAD_VALUE);
+    return static_cast<int>(call(self));
+  };
+}
+
 /// ... and for calls that bring the time.
 template <class Self, class Call>
 int guard_at(Self* self, std::uint64_t now_us, Call call) noexcept {
-  return guard(self, [&](Self& handle) {
-    if (!handle.set_time(now_us)) return static_cast<int>(MUSTER_ERROR_BAD_VALUE);
-    return static_cast<int>(call(handle));
-  });
+  return guard(self, at(now_us, call));
 }
 
 /// ... and for those that only look.
@@ -143,6 +149,16 @@ int give(const Struct& value, Struct* out, std::size_t size) noexcept {
   std::memcpy(bytes, &value, known);
   std::memset(bytes + known, 0, size - known);
   return MUSTER_OK;
+}
+
+/// Fills in the defaults of a configuration for a caller who knows `size` bytes of it.
+template <class Struct>
+int init(const Struct& defaults, Struct* config, std::size_t size) noexcept {
+  if (config == nullptr) return MUSTER_ERROR_NULL;
+  if (size < sizeof config->size) return MUSTER_ERROR_BAD_VALUE;
+  const int code = give(defaults, config, size);
+  config->size = size;
+  return code;
 }
 
 /// Takes a configuration of a caller who knows `config->size` bytes of it, into one with the

@@ -69,14 +69,6 @@ muster_soe_config to_c(const soe::Config& config) {
   return out;
 }
 
-int init(muster_soe_config* config, std::size_t size, const soe::Config& defaults) {
-  if (config == nullptr) return MUSTER_ERROR_NULL;
-  if (size < sizeof config->size) return MUSTER_ERROR_BAD_VALUE;
-  const int code = give(to_c(defaults), config, size);
-  config->size = size;
-  return code;
-}
-
 soe::Config from_c(const muster_soe_config& config) {
   soe::Config out;
   if (config.protocol != nullptr) out.protocols = {config.protocol};
@@ -121,10 +113,7 @@ int change(muster_soe* soe, Call call) noexcept {
 }
 template <class Call>
 int change_at(muster_soe* soe, std::uint64_t now_us, Call call) noexcept {
-  return change(soe, [&](muster_soe& self) {
-    if (!self.set_time(now_us)) return static_cast<int>(MUSTER_ERROR_BAD_VALUE);
-    return static_cast<int>(call(self));
-  });
+  return change(soe, at(now_us, call));
 }
 
 using End = bool (SoeMultiplexer<>::*)(soe::SessionId, soe::DisconnectReason, time_point);
@@ -145,11 +134,11 @@ int end(muster_soe* soe, std::uint64_t session, int reason, std::uint64_t now_us
 extern "C" {
 
 int muster_soe_config_init(muster_soe_config* config, size_t size) {
-  return guard([&] { return init(config, size, {}); });
+  return guard([&] { return init(to_c(soe::Config{}), config, size); });
 }
 
 int muster_soe_config_init_own_ends(muster_soe_config* config, size_t size, uint32_t udp_length) {
-  return guard([&] { return init(config, size, soe::Config::for_own_ends(udp_length)); });
+  return guard([&] { return init(to_c(soe::Config::for_own_ends(udp_length)), config, size); });
 }
 
 int muster_soe_create(const muster_soe_config* config, const uint8_t* seed, uint64_t now_us,

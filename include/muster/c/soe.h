@@ -253,8 +253,7 @@ typedef struct muster_soe_totals {
   uint64_t messages_sent;
   uint64_t datagrams_received;
   uint64_t datagrams_sent;
-  uint64_t
-      datagrams_dropped;  ///< and parts of them: for every reason that docs/protocol/soe.md has
+  uint64_t datagrams_dropped;  ///< and parts of them; docs/protocol/soe.md has the reasons
 } muster_soe_totals;
 
 /// @param size   sizeof(muster_soe_totals)
