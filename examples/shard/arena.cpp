@@ -70,7 +70,9 @@ std::int32_t clamp_to_arena(std::int64_t place) noexcept {
 }
 
 muster::shard::Vector2 in_units(const Arena::Point& at) noexcept {
-  return {static_cast<float>(at.x / parts), static_cast<float>(at.y / parts)};
+  const std::int32_t x = at.x / parts;
+  const std::int32_t y = at.y / parts;
+  return {static_cast<float>(x), static_cast<float>(y)};
 }
 
 bool is_inside(const Arena::Point& at) noexcept {
@@ -191,8 +193,8 @@ void Arena::spawn(Body& body) noexcept {
 }
 
 void Arena::move(Body& body, duration covered) noexcept {
-  std::int32_t x = body.controls.x;
-  std::int32_t y = body.controls.y;
+  auto x = static_cast<std::int32_t>(body.controls.x);
+  auto y = static_cast<std::int32_t>(body.controls.y);
   // Nobody is faster across than straight on.
   if (const std::int32_t square = x * x + y * y; square > full_tilt * full_tilt) {
     const std::int32_t length = square_root(square);
@@ -313,7 +315,8 @@ std::uint64_t Arena::view_key(const Subscriber& who) const {
   constexpr std::int32_t width = Rules::cell_width * parts;
   const Body* const body = find(who.handle);
   if (body == nullptr) return 0;
-  return static_cast<std::uint64_t>(body->at.y / width * Rules::cells + body->at.x / width + 1);
+  const std::int32_t cell = body->at.y / width * Rules::cells + body->at.x / width;
+  return static_cast<std::uint64_t>(cell + 1);
 }
 
 std::uint64_t Arena::hash() const noexcept {

@@ -74,7 +74,8 @@ void visit_near(const SpatialGrid& grid, std::uint64_t key, Visit visit) {
   if (key == 0) return;
   const auto cell = static_cast<std::int32_t>(key - 1);
   const auto middle = [](std::int32_t index) {
-    return static_cast<float>(index * Rules::cell_width + Rules::cell_width / 2);
+    const std::int32_t place = index * Rules::cell_width + Rules::cell_width / 2;
+    return static_cast<float>(place);
   };
   grid.for_each_around({middle(cell % Rules::cells), middle(cell / Rules::cells)}, 1, visit);
 }
